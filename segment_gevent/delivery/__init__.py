@@ -1,0 +1,1 @@
+"""From a waiting message to its fate: the only package that knows gevent, requests and files."""

@@ -1,0 +1,1 @@
+"""Messages and batches, pure: no gevent, no clock, no files, no network; ids and times come in as arguments."""

@@ -1,0 +1,51 @@
+"""The package's metadata; the build backend and the tools' settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version: dict[str, str] = {}
+exec((here / "segment_gevent" / "version.py").read_text(encoding="utf-8"), version)
+
+cli = ["click>=8.1", "rich>=13"]
+test = [
+    *cli,
+    "attrs",
+    "coverage[toml]>=7.4",
+    "gunicorn",
+    "hypothesis",
+    "numpy",
+    "pydantic>=2",
+    "pytest>=8",
+    "pytest-timeout",
+    "trustme",
+]
+
+setup(
+    name="segment-gevent",
+    version=version["__version__"],
+    description="Send identify and track calls to Segment from gevent servers: no event lost, no request slowed",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["segment_gevent", "segment_gevent.*"]),
+    package_data={"segment_gevent": ["py.typed"]},
+    install_requires=["gevent>=22.10", "orjson>=3.9", "python-dateutil>=2.7", "requests>=2.28"],
+    extras_require={"cli": cli, "test": test, "uwsgi": ["uwsgi"]},
+    entry_points={"console_scripts": ["segment-gevent = segment_gevent.cli:main"]},
+    keywords=["segment", "analytics", "gevent", "greenlet", "gunicorn", "uwsgi"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: gevent",
+        "Intended Audience :: Developers",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,121 @@
+"""Answers that go wrong on demand: a list of faults, one used up by each request."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+MAX_DELAY = 600.0
+MAX_FAULTS = 10_000
+
+
+class FaultError(ValueError):
+    """A fault that is not understood; the text names the part and the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with one request.
+
+    `status` answers it with that status, and below 200 or from 300 on its messages are not taken; `headers` are added
+    to the answer. `delay` (seconds) and `hold` (until a release) keep back an answer to messages that are already
+    taken. `drop` ends the connection without an answer: "before" anything is read or taken, or "after" it was.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    hold: bool = False
+    drop: str | None = None
+
+    @property
+    def takes(self) -> bool:
+        """True when the request's messages are taken all the same."""
+        return self.drop != "before" and (self.status is None or 200 <= self.status < 300)
+
+    @classmethod
+    def parse(cls, value: object) -> Fault:
+        """Read a fault from its JSON object.
+
+        Raises:
+            FaultError: for an unknown key or a value that does not fit.
+        """
+        if not isinstance(value, dict):
+            raise FaultError(f"a fault is an object, not {value!r}")
+        for key, given in value.items():
+            if key not in _RULES:
+                raise FaultError(f"unknown key {key!r} in a fault; known are {', '.join(_RULES)}")
+            rule, fits = _RULES[key]
+            if not fits(given):
+                raise FaultError(f"{key} is {rule}, not {given!r}")
+        return cls(**value)
+
+    def as_dict(self) -> dict[str, object]:
+        """The fault as JSON wrote it: only what differs from a plain answer."""
+        parts = {"status": self.status, "headers": dict(self.headers), "delay": self.delay, "hold": self.hold}
+        return {key: part for key, part in {**parts, "drop": self.drop}.items() if part}
+
+
+class Faults:
+    """The faults still to come, first in, first used."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Fault] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._waiting)
+
+    def replace(self, faults: Iterable[Fault]) -> None:
+        """Forget what was to come; these come now."""
+        self._waiting = deque(faults)
+
+    def take(self) -> Fault | None:
+        """The fault of the request at hand, used up; None when it goes well."""
+        return self._waiting.popleft() if self._waiting else None
+
+
+def parse_faults(value: object) -> list[Fault]:
+    """Read a list of faults.
+
+    Raises:
+        FaultError: for anything that is not understood.
+    """
+    if not isinstance(value, list):
+        raise FaultError(f"faults are a list, not {type(value).__name__}")
+    if len(value) > MAX_FAULTS:
+        raise FaultError(f"at most {MAX_FAULTS:,} faults, not {len(value):,}")
+    return [Fault.parse(fault) for fault in value]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_status(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599
+
+
+def _is_delay(value: object) -> bool:
+    return _is_number(value) and 0 <= value <= MAX_DELAY  # type: ignore[operator]  # a number
+
+
+def _are_headers(value: object) -> bool:
+    # A line break would let a fault write the rest of the answer; only latin-1 can go on the wire.
+    return isinstance(value, dict) and all(
+        isinstance(text, str) and text.isascii() and not set(text) & set("\r\n\0")
+        for pair in value.items()
+        for text in pair
+    )
+
+
+_RULES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "status": ("a status from 200 to 599", _is_status),
+    "headers": ("an object of plain strings", _are_headers),
+    "delay": (f"seconds from 0 to {MAX_DELAY:g}", _is_delay),
+    "hold": ("true or false", lambda value: isinstance(value, bool)),
+    "drop": ('"before" or "after"', lambda value: value in ("before", "after")),
+}

@@ -1,0 +1,231 @@
+"""One request's headers and JSON, checked against Segment's API: the messages in it, and what is wrong, in words.
+
+Pure: no clock, no I/O, never switches greenlets. The rules for a message and the limits are the library's own, in
+`segment_gevent.events`, so that the local Segment cannot drift from what the client believes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from segment_gevent.debugger.store import Event
+from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES
+from segment_gevent.events.message import MESSAGE_LIMIT, TYPES, problems
+
+BATCH_CALLS = ("batch", "import")
+# analytics.js shortens its calls to one letter: /v1/t is /v1/track.
+_SHORT = {"b": "batch", **{name[0]: name for name in TYPES}}
+_ENDPOINT = re.compile(r"(?:/.*)?/v1/([a-z]+)/?")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)")
+_MERGED = ("context", "integrations")
+# Of a value that a client made up, this much is shown back.
+_SHOWN = 40
+UNTYPED = "(unknown type)"
+_TOO_DEEP = b'"(nested too deep to keep)"'
+
+
+class IntakeError(ValueError):
+    """The body holds no messages at all: it is not JSON, or not of the form that the call takes."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """What a request carried: its messages as events, and the problems of the request itself."""
+
+    events: list[Event] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    sent_at: str | None = None
+
+    @property
+    def valid(self) -> bool:
+        """True when neither the request nor any of its messages has a problem."""
+        return not self.problems and all(event.valid for event in self.events)
+
+    def all_problems(self, limit: int = 20) -> list[str]:
+        """The problems of the request, then of its messages with their place in the batch; at most `limit`."""
+        found = [*self.problems]
+        for place, event in enumerate(self.events):
+            found.extend(f"message {place}: {problem}" for problem in event.problems)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+
+def endpoint(path: str) -> str | None:
+    """The call that a path names ("batch", "import" or a message type), behind any prefix; None for another path.
+
+    >>> endpoint("/v1/batch"), endpoint("/proxy/v1/t"), endpoint("/v2/import")
+    ('batch', 'track', None)
+    """
+    match = _ENDPOINT.fullmatch(path)
+    if match is None:
+        return None
+    call = _SHORT.get(match[1], match[1])
+    return call if call in BATCH_CALLS or call in TYPES else None
+
+
+def take(call: str, environ: Mapping[str, object], body: bytes, *, strict: bool, now: float, number: int) -> Intake:
+    """Check a request and the messages in it.
+
+    Args:
+        call: what `endpoint` made of its path.
+        environ: the WSGI environment, read for headers only.
+        body: the JSON, inflated.
+        strict: hold it to all that the official libraries do, and not only to what Segment needs.
+        now, number: when it arrived, in unix seconds, and which request it was; the events get both.
+
+    Raises:
+        IntakeError: when there is no message to be had from the body.
+    """
+    payload = _decode(body)
+    sent_at = payload.get("sentAt")
+    intake = Intake(sent_at=sent_at[:_SHOWN] if isinstance(sent_at, str) else None)
+    intake.problems += _body_problems(body, str(environ.get("CONTENT_TYPE", "")), strict)
+    intake.problems += key_problems(environ.get("HTTP_AUTHORIZATION"), payload.get("writeKey"))
+    intake.problems += _sent_at_problems(sent_at, required=strict and call in BATCH_CALLS)
+    if retry_count(environ) is None:
+        intake.problems.append(f"X-Retry-Count is a whole number, not {_shown(environ['HTTP_X_RETRY_COUNT'])}")
+    if call in BATCH_CALLS:
+        batch = payload.get("batch")
+        if not isinstance(batch, list):
+            raise IntakeError(f"batch is a list of messages, not {type(batch).__name__}")
+        intake.problems += _count_problems(batch)
+        shared = {key: payload[key] for key in _MERGED if isinstance(payload.get(key), dict)}
+    else:
+        batch, shared = [_single(call, payload)], {}
+        if payload.get("type", call) != call:
+            intake.problems.append(f"type is {call!r} in a {call} call, not {_shown(payload['type'])}")
+    intake.events = [_event(message, shared, strict, now, number) for message in batch]
+    return intake
+
+
+def retry_count(environ: Mapping[str, object]) -> int | None:
+    """The number in `X-Retry-Count`: 0 without that header, None when it is not a whole number."""
+    text = str(environ.get("HTTP_X_RETRY_COUNT", "0"))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def key_problems(authorization: object, write_key: object) -> list[str]:
+    """What is wrong with the way a request shows its write key; the texts never hold the key itself."""
+    if authorization is None:
+        if isinstance(write_key, str) and write_key:
+            return []
+        return ["no write key: neither an Authorization header nor writeKey in the body"]
+    scheme, _, credentials = str(authorization).partition(" ")
+    if scheme.lower() == "bearer":
+        if not isinstance(write_key, str) or not write_key:
+            return ["a Bearer token needs writeKey in the body too"]
+        return [] if credentials.strip() else ["the Bearer token is empty"]
+    if scheme.lower() == "basic":
+        return _basic_problems(credentials, write_key)
+    return [f"Authorization is Basic or Bearer, not {scheme[:20]!r}"]
+
+
+def _basic_problems(credentials: str, write_key: object) -> list[str]:
+    try:
+        user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ["the Basic credentials are not base64 of UTF-8 text"]
+    if not colon:
+        return ["the Basic credentials lack the colon after the write key"]
+    if not user:
+        return ["the Basic credentials hold no write key before the colon"]
+    if password:
+        return ["the Basic credentials hold something after the colon, where nothing belongs"]
+    if write_key is not None and write_key != user:
+        return ["writeKey in the body is not the key in the Authorization header"]
+    return []
+
+
+def _decode(body: bytes) -> dict[str, object]:
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise IntakeError(f"the body is not JSON in UTF-8: {error}") from error
+    if not isinstance(payload, dict):
+        raise IntakeError(f"the body is a JSON object, not {type(payload).__name__}")
+    return payload
+
+
+def _shown(value: object) -> str:
+    return repr(str(value)[:_SHOWN])
+
+
+def _body_problems(body: bytes, content_type: str, strict: bool) -> list[str]:
+    found = []
+    if len(body) > BATCH_BYTES:
+        found.append(f"the body has {len(body):,} bytes, over the limit of {BATCH_BYTES:,}")
+    if strict and content_type.partition(";")[0].strip().lower() != "application/json":
+        found.append(f"Content-Type is application/json, not {_shown(content_type)}")
+    return found
+
+
+def _sent_at_problems(sent_at: object, *, required: bool) -> list[str]:
+    if sent_at is None:
+        return ["sentAt is missing"] if required else []
+    if not isinstance(sent_at, str) or not _ISO.fullmatch(sent_at):
+        return [f"sentAt is an ISO 8601 time with its zone, not {_shown(sent_at)}"]
+    return []
+
+
+def _count_problems(batch: list[object]) -> list[str]:
+    if not batch:
+        return ["the batch is empty"]
+    if len(batch) > BATCH_MESSAGES:
+        return [f"the batch has {len(batch):,} messages, over the limit of {BATCH_MESSAGES:,}"]
+    return []
+
+
+def _single(call: str, payload: Mapping[str, object]) -> dict[str, object]:
+    """The message of a single call: its body without the envelope's fields, and with the type that its path tells."""
+    message = {key: value for key, value in payload.items() if key not in ("writeKey", "sentAt")}
+    message.setdefault("type", call)
+    return message
+
+
+def _event(message: object, shared: Mapping[str, object], strict: bool, now: float, number: int) -> Event:
+    try:
+        encoded = orjson.dumps(message)
+    except TypeError:  # orjson reads 1,024 levels and writes 254.
+        return Event(_TOO_DEEP, UNTYPED, None, None, None, None, ("nested too deep",), now, number)
+    if not isinstance(message, dict):
+        no_object = f"a message is an object, not {type(message).__name__}"
+        return Event(encoded, UNTYPED, None, None, None, None, (no_object,), now, number)
+    found = tuple(problems(message, strict))
+    if len(encoded) > MESSAGE_LIMIT:
+        found = (*found, f"the message has {len(encoded):,} bytes, over the limit of {MESSAGE_LIMIT:,}")
+    if shared:
+        encoded = orjson.dumps(_merged(message, shared))
+    kind = _text_of(message, "type")
+    return Event(
+        encoded,
+        kind if kind is not None and kind in TYPES else UNTYPED,
+        _text_of(message, "event"),
+        _text_of(message, "userId"),
+        _text_of(message, "anonymousId"),
+        _text_of(message, "messageId"),
+        found,
+        now,
+        number,
+    )
+
+
+def _text_of(message: Mapping[str, object], key: str) -> str | None:
+    value = message.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _merged(message: dict[str, object], shared: Mapping[str, object]) -> dict[str, object]:
+    """The message with the batch's context and integrations under its own."""
+    merged = dict(message)
+    for key, common in shared.items():
+        own = message.get(key, {})
+        if isinstance(own, dict) and isinstance(common, dict):
+            merged[key] = {**common, **own}
+    return merged

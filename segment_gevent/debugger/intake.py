@@ -90,17 +90,17 @@ def take(call: str, environ: Mapping[str, object], body: bytes, *, strict: bool,
     intake.problems += key_problems(environ.get("HTTP_AUTHORIZATION"), payload.get("writeKey"))
     intake.problems += _sent_at_problems(sent_at, required=strict and call in BATCH_CALLS)
     if retry_count(environ) is None:
-        intake.problems.append(f"X-Retry-Count is a whole number, not {_shown(environ['HTTP_X_RETRY_COUNT'])}")
+        intake.problems.append(f"X-Retry-Count must be a whole number, not {_shown(environ['HTTP_X_RETRY_COUNT'])}")
     if call in BATCH_CALLS:
         batch = payload.get("batch")
         if not isinstance(batch, list):
-            raise IntakeError(f"batch is a list of messages, not {type(batch).__name__}")
+            raise IntakeError(f"batch must be a list of messages, not {type(batch).__name__}")
         intake.problems += _count_problems(batch)
         shared = {key: payload[key] for key in _MERGED if isinstance(payload.get(key), dict)}
     else:
         batch, shared = [_single(call, payload)], {}
         if payload.get("type", call) != call:
-            intake.problems.append(f"type is {call!r} in a {call} call, not {_shown(payload['type'])}")
+            intake.problems.append(f"type must be {call!r} in a {call} call, not {_shown(payload['type'])}")
     intake.events = [_event(message, shared, strict, now, number) for message in batch]
     return intake
 
@@ -124,7 +124,7 @@ def key_problems(authorization: object, write_key: object) -> list[str]:
         return [] if credentials.strip() else ["the Bearer token is empty"]
     if scheme.lower() == "basic":
         return _basic_problems(credentials, write_key)
-    return [f"Authorization is Basic or Bearer, not {scheme[:20]!r}"]
+    return [f"Authorization must be Basic or Bearer, not {scheme[:20]!r}"]
 
 
 def _basic_problems(credentials: str, write_key: object) -> list[str]:
@@ -149,7 +149,7 @@ def _decode(body: bytes) -> dict[str, object]:
     except orjson.JSONDecodeError as error:
         raise IntakeError(f"the body is not JSON in UTF-8: {error}") from error
     if not isinstance(payload, dict):
-        raise IntakeError(f"the body is a JSON object, not {type(payload).__name__}")
+        raise IntakeError(f"the body must be a JSON object, not {type(payload).__name__}")
     return payload
 
 
@@ -162,7 +162,7 @@ def _body_problems(body: bytes, content_type: str, strict: bool) -> list[str]:
     if len(body) > BATCH_BYTES:
         found.append(f"the body has {len(body):,} bytes, over the limit of {BATCH_BYTES:,}")
     if strict and content_type.partition(";")[0].strip().lower() != "application/json":
-        found.append(f"Content-Type is application/json, not {_shown(content_type)}")
+        found.append(f"Content-Type must be application/json, not {_shown(content_type)}")
     return found
 
 
@@ -170,7 +170,7 @@ def _sent_at_problems(sent_at: object, *, required: bool) -> list[str]:
     if sent_at is None:
         return ["sentAt is missing"] if required else []
     if not isinstance(sent_at, str) or not _ISO.fullmatch(sent_at):
-        return [f"sentAt is an ISO 8601 time with its zone, not {_shown(sent_at)}"]
+        return [f"sentAt must be an ISO 8601 time with its zone, not {_shown(sent_at)}"]
     return []
 
 
@@ -193,24 +193,24 @@ def _event(message: object, shared: Mapping[str, object], strict: bool, now: flo
     try:
         encoded = orjson.dumps(message)
     except TypeError:  # orjson reads 1,024 levels and writes 254.
-        return Event(_TOO_DEEP, UNTYPED, None, None, None, None, ("nested too deep",), now, number)
-    if not isinstance(message, dict):
-        no_object = f"a message is an object, not {type(message).__name__}"
-        return Event(encoded, UNTYPED, None, None, None, None, (no_object,), now, number)
-    found = tuple(problems(message, strict))
-    if len(encoded) > MESSAGE_LIMIT:
-        found = (*found, f"the message has {len(encoded):,} bytes, over the limit of {MESSAGE_LIMIT:,}")
-    if shared:
-        encoded = orjson.dumps(_merged(message, shared))
-    kind = _text_of(message, "type")
+        return Event(_TOO_DEEP, UNTYPED, None, None, None, None, ("it is nested too deep",), now, number)
+    size = len(encoded)
+    fields = message if isinstance(message, dict) else {}
+    if shared and fields:
+        message = fields = _merged(fields, shared)
+        encoded = orjson.dumps(message)
+    found = problems(message, strict=strict)
+    if size > MESSAGE_LIMIT:
+        found.append(f"it has {size:,} bytes, over the limit of {MESSAGE_LIMIT:,}")
+    kind = _text_of(fields, "type")
     return Event(
         encoded,
         kind if kind is not None and kind in TYPES else UNTYPED,
-        _text_of(message, "event"),
-        _text_of(message, "userId"),
-        _text_of(message, "anonymousId"),
-        _text_of(message, "messageId"),
-        found,
+        _text_of(fields, "event"),
+        _text_of(fields, "userId"),
+        _text_of(fields, "anonymousId"),
+        _text_of(fields, "messageId"),
+        tuple(found),
         now,
         number,
     )

@@ -1,0 +1,146 @@
+"""The local Segment's process: it says where it is, can be had back on its port, and never outlives who started it."""
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+
+import pytest
+from servers.local_segment import LocalSegment
+from servers.segment_calls import batch, headers, message
+
+import segment_gevent
+from segment_gevent.debugger.connection import Connection
+from segment_gevent.debugger.process import start_module, stop_process
+
+STARTER = """
+import os, sys
+from segment_gevent.debugger.process import LocalSegment
+server = LocalSegment().start()
+print(server.url, flush=True)
+sys.stdin.readline()
+os._exit(1)
+"""
+
+
+def test_two_servers_stand_apart() -> None:
+    """Each has its port, its events and its faults."""
+    with LocalSegment() as one, LocalSegment() as other:
+        assert one.port != other.port
+        with Connection(one.url) as connection:
+            connection.request("POST", "/v1/batch", batch(message(1)), headers())
+        assert (one.summary()["total"], other.summary()["total"]) == (1, 0)
+
+
+def test_https_needs_the_bundle(segment_server_tls: LocalSegment) -> None:
+    """Its certificate is good to who trusts the authority, and to nobody else; the server takes no harm."""
+    assert segment_server_tls.url.startswith("https://127.0.0.1:")
+    with Connection(segment_server_tls.url) as connection, pytest.raises(ssl.SSLCertVerificationError):
+        connection.request("GET", "/")
+    assert segment_server_tls.summary()["total"] == 0
+
+
+def test_a_killed_server_comes_back_empty_on_its_port() -> None:
+    """For tests of a Segment that goes away for a while."""
+    server = LocalSegment().start()
+    try:
+        url = server.url
+        server.kill()
+        assert not server.running
+        with pytest.raises(OSError):
+            server.summary()
+        server.start()
+        assert server.url == url
+        assert server.summary()["requests"] == 0
+    finally:
+        server.stop()
+
+
+def test_stopping_twice_is_harmless() -> None:
+    """And so is stopping what never started."""
+    server = LocalSegment()
+    server.stop()
+    server.start()
+    server.stop()
+    server.stop()
+    assert not server.running
+
+
+def test_a_forked_child_does_not_stop_it() -> None:
+    """The server belongs to the process that started it."""
+    with LocalSegment() as server:
+        pid = os.fork()
+        if pid == 0:
+            server.stop()
+            server.kill()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert server.running
+        assert server.summary()["total"] == 0
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    """Even when that one ends without a word: the pipe to the server's input ends with it."""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.path.dirname(segment_gevent.__path__[0])},
+    )
+    assert starter.stdout is not None
+    assert starter.stdin is not None
+    port = int(starter.stdout.readline().rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
+        # An answer first, so that the server itself holds this connection, not only its backlog.
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: local\r\n\r\n")
+        assert raw.recv(4096)
+        os.kill(starter.pid, signal.SIGKILL)
+        assert raw.recv(1) == b""  # ends with the server
+    starter.wait()
+    starter.stdin.close()
+    starter.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_cleanly(number: signal.Signals) -> None:
+    """Exit code 0, and nothing but the address on its output."""
+    server = start_module("segment_gevent.debugger", "--port", "0")
+    assert server.stdout is not None
+    assert server.stdout.readline().startswith("http://127.0.0.1:")
+    server.send_signal(number)
+    assert server.wait(20) == 0
+    assert server.stdout.read() == ""
+    stop_process(server)
+
+
+def test_a_port_in_use_is_told(segment_server: LocalSegment, capfd: pytest.CaptureFixture[str]) -> None:
+    """In words, with an exit code, without a traceback."""
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        LocalSegment(port=segment_server.port).start()
+    error = capfd.readouterr().err
+    assert "cannot listen" in error
+    assert "Traceback" not in error
+
+
+def test_it_needs_neither_click_nor_rich() -> None:
+    """The server runs from the core installation; here it ends at once, with its input."""
+    program = """
+import sys
+sys.modules.update(click=None, rich=None)
+from segment_gevent.debugger.__main__ import main
+sys.exit(main(["--port", "0", "--until-stdin-ends"]))
+"""
+    root = os.path.dirname(segment_gevent.__path__[0])
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        input="",
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": root},
+        timeout=60,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("http://127.0.0.1:")

@@ -1,0 +1,158 @@
+"""The module functions, over one default client: the only global state of the package."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from segment_gevent.client import Client, Listener, duration, listen
+from segment_gevent.counters import Stats
+from segment_gevent.delivery import signals
+from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess
+from segment_gevent.errors import NotInitializedError
+from segment_gevent.options import Options, Seconds, options_from
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_default: Client | None = None
+_replaced: list[Client] = []
+_callbacks = Callbacks()
+
+
+def default_client() -> Client | None:
+    """The client of the module functions; None before `initialize`. Read it as `segment_gevent.default_client`."""
+    return _default
+
+
+def stats() -> Stats:
+    """The default client's counts, zeros before `initialize`. Read them as `segment_gevent.stats`."""
+    return Stats() if _default is None else _default.stats
+
+
+def _initialized() -> Client:
+    if _default is None:
+        raise NotInitializedError("call segment_gevent.initialize(write_key) first")
+    return _default
+
+
+def _takes_options(make: Callable[P, Options]) -> Callable[[Callable[[Options], R]], Callable[P, R]]:
+    """Give a function the signature of Options, so that the options are declared once."""
+
+    def decorate(function: Callable[[Options], R]) -> Callable[P, R]:
+        @wraps(function)
+        def wrapper(*arguments: P.args, **options: P.kwargs) -> R:
+            return function(make(*arguments, **options_from(options)))
+
+        wrapper.__signature__ = inspect.signature(make)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+@_takes_options(Options)
+def initialize(options: Options) -> Client:
+    """Make the default client, which the module functions then use, and return it. The options are in `Options`.
+
+    Called again, it replaces the default client; the one before delivers in the background what it has. Callbacks that
+    were registered with the module's `on_success`, `on_failure` and `on_drop` stay.
+
+    Raises:
+        ConfigError: an option has a wrong type or value, or there is no write key.
+        TypeError: an option is unknown; the text names the nearest.
+    """
+    global _default
+    client = Client.from_options(options, _callbacks)
+    before, _default = _default, client
+    _forget_drained()
+    if before is not None:
+        _replaced.append(before)
+        before.hasten()
+    return client
+
+
+def _forget_drained() -> None:
+    _replaced[:] = [client for client in _replaced if client.stats.pending]
+
+
+def _of_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
+    """The module function that calls a method of the default client."""
+
+    @wraps(method)
+    def function(*arguments: P.args, **keywords: P.kwargs) -> R:
+        return method(_default or _initialized(), *arguments, **keywords)
+
+    of_method = inspect.signature(method)
+    without_self = list(of_method.parameters.values())[1:]
+    function.__signature__ = of_method.replace(parameters=without_self)  # type: ignore[attr-defined]
+    function.__module__ = __name__
+    function.__qualname__ = method.__name__
+    return function
+
+
+identify = _of_default(Client.identify)
+track = _of_default(Client.track)
+page = _of_default(Client.page)
+screen = _of_default(Client.screen)
+group = _of_default(Client.group)
+alias = _of_default(Client.alias)
+warm_up = _of_default(Client.warm_up)
+
+
+def flush(timeout: Seconds | None = None) -> bool:
+    """As `Client.flush`, for the default client and the clients that it replaced.
+
+    Raises:
+        NotInitializedError: `initialize` was not called.
+        ValidationError: `timeout` is no duration.
+    """
+    return _each(Client.flush, duration(timeout, _initialized().options.flush_timeout))
+
+
+def shutdown(timeout: Seconds | None = None) -> bool:
+    """As `Client.shutdown`, for the default client and the clients that it replaced.
+
+    Raises:
+        NotInitializedError: `initialize` was not called.
+        ValidationError: `timeout` is no duration.
+    """
+    return _each(Client.shutdown, duration(timeout, _initialized().options.shutdown_timeout))
+
+
+def _each(method: Callable[[Client, float], bool], timeout: float) -> bool:
+    """Call the method of every client, within one time-out for all; whether each said True."""
+    deadline = time.monotonic() + timeout
+    answers = [method(client, max(0.0, deadline - time.monotonic())) for client in [_initialized(), *_replaced]]
+    _forget_drained()
+    return all(answers)
+
+
+def on_success(callback: OnSuccess) -> OnSuccess:
+    """As `Client.on_success`, for the default client, also one that is initialized later."""
+    return listen(_callbacks.success, callback)
+
+
+def on_failure(callback: OnFailure) -> OnFailure:
+    """As `Client.on_failure`, for the default client, also one that is initialized later."""
+    return listen(_callbacks.failure, callback)
+
+
+def on_drop(callback: OnDrop) -> OnDrop:
+    """As `Client.on_drop`, for the default client, also one that is initialized later."""
+    return listen(_callbacks.drop, callback)
+
+
+def install_signal_handlers() -> None:
+    """Have SIGTERM deliver what every client of this process holds, and then do what it did before.
+
+    For plain scripts and pywsgi under systemd or Kubernetes: SIGTERM's default ends Python without its exit handlers.
+    gunicorn, uWSGI and Celery have handlers of their own and need none of this. Call it in the main thread, after
+    other handlers of SIGTERM were installed.
+
+    Raises:
+        ValueError: not called in the main thread.
+    """
+    signals.install()

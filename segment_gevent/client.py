@@ -1,0 +1,333 @@
+"""The client: the calls, as an object. It wires the parts and holds no logic of theirs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from segment_gevent.counters import Stats
+from segment_gevent.delivery.disabled import Disabled
+from segment_gevent.delivery.lifecycle import Home
+from segment_gevent.delivery.pipeline import Pipeline
+from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFailure, OnSuccess
+from segment_gevent.delivery.trouble import logger_for
+from segment_gevent.errors import ConfigError, ValidationError
+from segment_gevent.events import message
+from segment_gevent.events.message import Fields, Id, MessageIds, Timestamp
+from segment_gevent.options import Options, Seconds, options_from, seconds
+
+P = ParamSpec("P")
+C = TypeVar("C")
+Listener = TypeVar("Listener", bound=Callable[..., object])
+Values = Mapping[str, Any]
+
+
+def _takes_options(
+    make: Callable[P, Options],
+) -> Callable[[Callable[[C, Options], None]], Callable[Concatenate[C, P], None]]:
+    """Give a constructor the signature of Options, so that the options are declared once."""
+
+    def decorate(construct: Callable[[C, Options], None]) -> Callable[Concatenate[C, P], None]:
+        @wraps(make)
+        def wrapper(self: C, /, *arguments: P.args, **options: P.kwargs) -> None:
+            construct(self, make(*arguments, **options_from(options)))
+
+        wrapper.__doc__ = construct.__doc__
+        return wrapper
+
+    return decorate
+
+
+class Client:
+    """Sends identify and track calls to Segment from greenlets. The options are those of `initialize`.
+
+    A call costs a few microseconds, and neither switches greenlets nor waits: with `async_=False`, which asks for it,
+    it does both. A client may be used from any greenlet, hub and native thread, before and after a fork. As a
+    context manager it ends with `shutdown()`.
+
+    Raises:
+        ConfigError: an option has a wrong type or value.
+        TypeError: an option is unknown; the text names the nearest.
+
+    >>> with Client("write-key", host="http://127.0.0.1:9", enabled=False) as client:
+    ...     client.track(user_id="ilya", event="Played a Song")  # a disabled client accepts nothing
+    False
+    """
+
+    @_takes_options(Options)
+    def __init__(self, options: Options) -> None:
+        self._set_up(options, Callbacks())
+
+    @classmethod
+    def from_options(cls, options: Options, callbacks: Callbacks | None = None) -> Client:
+        """A client of ready-made options, which may share the callbacks of others."""
+        client = cls.__new__(cls)
+        client._set_up(options, callbacks or Callbacks())
+        return client
+
+    def _set_up(self, options: Options, callbacks: Callbacks) -> None:
+        self.options = options
+        self._callbacks = callbacks
+        self._logger = logger_for(log=options.log, level=options.log_level)
+        self._disabled = None if options.enabled else Disabled()
+        self._pipelines: dict[int, Pipeline] = {}
+        if options.enabled:
+            self._pipelines[os.getpid()] = Pipeline(options, callbacks, self._logger, Home.here())
+
+    # The six calls.
+
+    def identify(
+        self,
+        session_id: Id | None = None,
+        user_id: Id | None = None,
+        traits: Values | None = None,
+        *,
+        context: Values | None = None,
+        timestamp: Timestamp | None = None,
+        integrations: Values | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """Tie a visitor to who they are, and record traits of theirs.
+
+        Args:
+            session_id: the visitor's id before they log in, sent as `anonymousId`. One of the two ids is required.
+            user_id: the user's id. A string, a number (0 counts) or a UUID; sent as a string.
+            traits: what is known of the user, such as `{"plan": "free"}`.
+            context: what is known of the moment, such as `{"ip": …}`.
+            timestamp: when it happened: an aware datetime; a naive one counts as UTC, within 5 s of now as local time;
+                a date is its midnight in UTC; a string is parsed. Left out, it is now.
+            integrations: which destinations get it, such as `{"All": False, "Mixpanel": True}`.
+            message_id: under 100 characters, and the same for the same event: the server drops a repeat.
+
+        Returns:
+            True when the message was accepted, False when it was refused: the client is closed or disabled, the queue
+            is full, or the message is over 32,768 bytes. `stats.dropped_by_reason` and `on_drop` tell which.
+
+        Raises:
+            ValidationError: an argument is wrong; the text names it and the value's type. Nothing was counted.
+        """
+        fields = message.identify(session_id, user_id, traits)
+        return self._submit("identifies", fields, context, timestamp, integrations, message_id)
+
+    def track(
+        self,
+        session_id: Id | None = None,
+        user_id: Id | None = None,
+        event: str | None = None,
+        properties: Values | None = None,
+        *,
+        context: Values | None = None,
+        timestamp: Timestamp | None = None,
+        integrations: Values | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """Record that a user did something: `event` is its name, such as `"Order Completed"`; else as `identify`."""
+        fields = message.track(session_id, user_id, event, properties)
+        return self._submit("tracks", fields, context, timestamp, integrations, message_id)
+
+    def page(
+        self,
+        session_id: Id | None = None,
+        user_id: Id | None = None,
+        name: str | None = None,
+        properties: Values | None = None,
+        *,
+        category: str | None = None,
+        context: Values | None = None,
+        timestamp: Timestamp | None = None,
+        integrations: Values | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """Record that a page was seen; `name` and `category` also stand in its properties. Else as `identify`."""
+        fields = message.page(session_id, user_id, name, properties, category)
+        return self._submit("pages", fields, context, timestamp, integrations, message_id)
+
+    def screen(
+        self,
+        session_id: Id | None = None,
+        user_id: Id | None = None,
+        name: str | None = None,
+        properties: Values | None = None,
+        *,
+        category: str | None = None,
+        context: Values | None = None,
+        timestamp: Timestamp | None = None,
+        integrations: Values | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """Record that a screen of an app was seen; else as `page`."""
+        fields = message.screen(session_id, user_id, name, properties, category)
+        return self._submit("screens", fields, context, timestamp, integrations, message_id)
+
+    def group(
+        self,
+        session_id: Id | None = None,
+        user_id: Id | None = None,
+        group_id: Id | None = None,
+        traits: Values | None = None,
+        *,
+        context: Values | None = None,
+        timestamp: Timestamp | None = None,
+        integrations: Values | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """Tie a user to a company, team or project; `traits` are the group's. Else as `identify`."""
+        fields = message.group(session_id, user_id, group_id, traits)
+        return self._submit("groups", fields, context, timestamp, integrations, message_id)
+
+    def alias(
+        self,
+        previous_id: Id | None = None,
+        user_id: Id | None = None,
+        *,
+        context: Values | None = None,
+        timestamp: Timestamp | None = None,
+        integrations: Values | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """Say that two ids are one user; both are required. Else as `identify`."""
+        fields = message.alias(previous_id, user_id)
+        return self._submit("aliases", fields, context, timestamp, integrations, message_id)
+
+    def _submit(
+        self,
+        counter: str,
+        fields: Fields,
+        context: Values | None,
+        timestamp: Timestamp | None,
+        integrations: Values | None,
+        message_id: str | None,
+    ) -> bool:
+        pipeline = self._pipelines.get(os.getpid()) or self._pipeline()
+        sealed = message.seal(
+            fields, context, timestamp, integrations, message_id, new_id=pipeline.new_id(), now=time.time()
+        )
+        return pipeline.submit(sealed, counter)
+
+    # Delivery.
+
+    def flush(self, timeout: Seconds | None = None) -> bool:
+        """Wait until everything pending has its fate; it switches greenlets, and other greenlets go on.
+
+        Args:
+            timeout: seconds or a timedelta, at most; left out, the option `flush_timeout`.
+
+        Returns:
+            True when every message pending at the call was delivered, and so when none was. False when one failed or was
+            dropped; when one still waits at the time-out, and goes on to be delivered; and when called in the hub, where
+            nothing can wait: there it only wakes the flusher. The callbacks of what it waited for have run.
+
+        Raises:
+            ValidationError: `timeout` is no duration.
+        """
+        return self._pipeline().flush(duration(timeout, self.options.flush_timeout))
+
+    def shutdown(self, timeout: Seconds | None = None) -> bool:
+        """Flush, stop the flusher, close the connections, and refuse later messages; it switches greenlets.
+
+        Args:
+            timeout: seconds or a timedelta, at most; left out, the option `shutdown_timeout`. What is not delivered by
+                then is dropped, with a count and one log line.
+
+        Returns:
+            As `flush`. In the hub, where nothing can wait, a greenlet does it a little later, and the answer is False.
+
+        Raises:
+            ValidationError: `timeout` is no duration.
+        """
+        return self._pipeline().shutdown(duration(timeout, self.options.shutdown_timeout))
+
+    @property
+    def stats(self) -> Stats:
+        """The counts of this process, as a frozen snapshot; never switches."""
+        return self._pipeline().stats()
+
+    def hasten(self) -> None:
+        """Have what waits sent now, in the background; never switches."""
+        self._pipeline().hasten()
+
+    def warm_up(self) -> None:
+        """Do now what the first send would do: import requests, read the CA bundle. Some 0.1 s, and it may switch."""
+        self._pipeline().warm_up()
+
+    # Listening.
+
+    def on_success(self, callback: OnSuccess) -> OnSuccess:
+        """Call `callback(data, response)` once a delivered batch; works as a decorator.
+
+        `data` is the payload as a dict with its `batch`, without `writeKey`; `response` a `requests.Response`. Several
+        callbacks are called in the order of registration, in a greenlet of their own: one that raises or blocks
+        cooperatively holds up no delivery.
+
+        Raises:
+            ValidationError: `callback` can't be called.
+        """
+        return listen(self._callbacks.success, callback)
+
+    def on_failure(self, callback: OnFailure) -> OnFailure:
+        """Call `callback(data, error)` once a batch that was given up; `error` is a `DeliveryError`. As `on_success`."""
+        return listen(self._callbacks.failure, callback)
+
+    def on_drop(self, callback: OnDrop) -> OnDrop:
+        """Call `callback(message, reason)` once a message that was refused or abandoned. As `on_success`."""
+        return listen(self._callbacks.drop, callback)
+
+    # The process.
+
+    def _pipeline(self) -> Pipeline | Disabled:
+        """This process's pipeline; in a forked child a new one, and the inherited one is left to the parent."""
+        if self._disabled is not None:
+            return self._disabled
+        pid = os.getpid()
+        pipeline = self._pipelines.get(pid)
+        if pipeline is None:
+            inherited = [other for owner, other in list(self._pipelines.items()) if owner != pid]
+            home = inherited[-1].home.in_child()
+            # setdefault is atomic: of two native threads that come first at once, one makes the pipeline of both.
+            pipeline = self._pipelines.setdefault(pid, Pipeline(self.options, self._callbacks, self._logger, home))
+            for other in inherited:
+                other.abandon()
+                self._pipelines.pop(other.pid, None)
+        return pipeline
+
+    def __enter__(self: C) -> C:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.options.host}, {self.stats.pending} pending>"
+
+
+def duration(timeout: Seconds | None, default: float) -> float:
+    """The seconds that a caller may wait.
+
+    Raises:
+        ValidationError: `timeout` is no duration.
+    """
+    if timeout is None:
+        return default
+    try:
+        return seconds("timeout", timeout)
+    except ConfigError as error:
+        raise ValidationError(str(error)) from None
+
+
+def listen(listeners: list[Callback], callback: Listener) -> Listener:
+    """Add `callback`, and return it.
+
+    Raises:
+        ValidationError: it can't be called.
+    """
+    if not callable(callback):
+        raise ValidationError(f"callback must be callable, not {type(callback).__name__}")
+    listeners.append(callback)
+    return callback

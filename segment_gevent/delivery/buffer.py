@@ -1,0 +1,74 @@
+"""The messages that wait: a gevent queue of encoded messages, bounded in number and bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from gevent.queue import Queue
+
+AGE_STEP = 0.1
+"""Seconds between two marks of the buffer's age: one float a tenth of a second, and none a message."""
+
+
+class Buffer:
+    """First in, first out; nobody ever blocks on it, so any native thread, hub or signal handler may put.
+
+    The queue is unbounded and the bound is kept here: a bounded blocking put from another thread ends in LoopExit,
+    and a put that wakes a getter is not seen by another thread's hub until its next timer.
+    """
+
+    def __init__(self, *, max_messages: int, max_bytes: int) -> None:
+        self.max_messages = max_messages
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self.taken = 0
+        self._queue: Queue[bytes] = Queue()
+        self._marks: deque[tuple[int, float]] = deque()
+        self._next_mark = 0.0
+        self.waiting = self._queue.qsize
+        self._append = self._queue.put_nowait
+
+    @property
+    def accepted(self) -> int:
+        """How many messages were ever put: the ordinal that the next one gets."""
+        return self.taken + self.waiting()
+
+    @property
+    def oldest(self) -> float | None:
+        """When, in monotonic seconds, the oldest waiting message came, to `AGE_STEP`; None if none waits."""
+        try:
+            return self._marks[0][1] if self.waiting() else None
+        except IndexError:  # taken by another thread since
+            return None
+
+    def put(self, message: bytes, now: float) -> bool:
+        """Take a message in at the monotonic time `now`; False when the buffer is full. Never switches."""
+        if self.waiting() >= self.max_messages or self.bytes + len(message) > self.max_bytes:
+            return False
+        if now >= self._next_mark:
+            self._next_mark = now + AGE_STEP
+            self._marks.append((self.accepted, now))
+        self.bytes += len(message)
+        self._append(message)
+        return True
+
+    def peek(self) -> bytes | None:
+        """The oldest message, which stays."""
+        return self._queue.peek_nowait() if self.waiting() else None
+
+    def take(self) -> bytes:
+        """The oldest message, which leaves.
+
+        Raises:
+            gevent.queue.Empty: none waits.
+        """
+        message = self._queue.get_nowait()
+        self.bytes -= len(message)
+        self.taken += 1
+        while len(self._marks) > 1 and self._marks[1][0] <= self.taken:
+            self._marks.popleft()
+        if not self.waiting():
+            # The next message must open a new mark, or it would look as old as this one.
+            self._marks.clear()
+            self._next_mark = 0.0
+        return message

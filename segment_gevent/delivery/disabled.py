@@ -1,0 +1,34 @@
+"""The stand-in for a pipeline where `enabled=False`: it counts, and touches neither a hub nor the network."""
+
+from __future__ import annotations
+
+from segment_gevent.counters import Counters, Stats
+from segment_gevent.events.message import MessageIds
+
+
+class Disabled:
+    """Refuses every message, with the reason `"disabled"`."""
+
+    def __init__(self) -> None:
+        self._counters = Counters()
+        self.new_id = MessageIds("disabled").next
+
+    def submit(self, message: bytes, counter: str) -> bool:
+        self._counters.count_call(counter)
+        self._counters.drop("disabled")
+        return False
+
+    def flush(self, timeout: float) -> bool:
+        return True
+
+    def shutdown(self, timeout: float) -> bool:
+        return True
+
+    def hasten(self) -> None:
+        pass
+
+    def warm_up(self) -> None:
+        pass
+
+    def stats(self) -> Stats:
+        return self._counters.snapshot(oldest_age=0.0, flusher_alive=False)

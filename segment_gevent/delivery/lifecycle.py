@@ -1,0 +1,238 @@
+"""Process facts: which hub is home, what a fork leaves behind, and the ways in which a process ends.
+
+What is registered here with the interpreter (an at-fork hook, an exit handler) is registered once, when the first
+client is made, and knows of every pipeline through weak references; a pipeline with messages pending is held strongly,
+so that dropping the client loses none.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+import weakref
+from _thread import get_ident  # the native thread's, also where the application patched `threading`
+from collections.abc import Callable
+from contextlib import suppress
+from types import ModuleType
+from importlib import import_module
+from typing import Protocol
+
+import gevent.threadpool  # noqa: F401 - the first DNS look-up inside atexit must not be the one that imports it
+from gevent import Greenlet, get_hub, getcurrent, reinit
+from gevent._hub_local import get_hub_if_exists
+from gevent.event import Event
+from gevent.hub import Hub
+from gevent.monkey import is_module_patched
+
+
+class Pipeline(Protocol):
+    """What this module asks of a pipeline."""
+
+    def abandon(self) -> None:
+        """Give up without a trace: this is a forked child, and what is in here belongs to the parent."""
+
+    pid: int
+
+    def hasten(self) -> None:
+        """Begin to send what waits."""
+
+    def flush(self, timeout: float) -> bool:
+        """Deliver what is pending, within `timeout` seconds."""
+
+    def finish(self, deadline: float) -> None:
+        """Deliver what can be until the monotonic time `deadline`, then count the rest; the process ends."""
+
+    @property
+    def shutdown_timeout(self) -> float:
+        """Seconds."""
+
+
+class Home:
+    """The hub in which a pipeline's greenlets live, asked from any thread."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.has_run = False
+        """Whether it was seen to turn in this process."""
+
+    @classmethod
+    def here(cls) -> Home:
+        """The hub of the calling thread, made if there is none."""
+        return cls(get_hub())
+
+    def in_child(self) -> Home:
+        """The same hub in a forked child, if its thread is the one that lived on; else that of the calling thread."""
+        survivor = _survivor if _survivor is not None else self.hub.thread_ident
+        if survivor != self.hub.thread_ident:
+            return Home.here()
+        reinit(self.hub)  # idempotent; without it DNS and the threadpool can hang in a child of an unpatched os.fork
+        return Home(self.hub)
+
+    @property
+    def is_here(self) -> bool:
+        return get_hub_if_exists() is self.hub
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it can't run any more: destroyed, or its thread ended."""
+        return bool(self.hub.dead) or self.hub.loop is None
+
+    def move_here(self) -> None:
+        """Make the hub of the calling thread the home: the other ended, or was never seen to turn while this one does."""
+        self.hub = get_hub()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Run `function`, which must not block: at once in the home thread, else soon. Never switches."""
+        if self.is_here:
+            function()
+        elif not self.is_gone:
+            with suppress(AttributeError, ValueError):  # destroyed since the look
+                self.hub.loop.run_callback_threadsafe(self._run, function)
+
+    def answers(self, timeout: float) -> bool:
+        """Whether the hub turns: asks, and waits at most `timeout` seconds for it; may switch."""
+        if self.is_here:
+            return not self.is_gone
+        if timeout <= 0:
+            return False
+        answer = Event()
+        asker = get_hub()
+        self.call(lambda: asker.loop.run_callback_threadsafe(answer.set))
+        return bool(answer.wait(timeout))
+
+    def _run(self, function: Callable[[], object]) -> None:
+        self.has_run = True
+        function()
+
+
+def in_hub() -> bool:
+    """Whether the caller is the hub itself, where any wait raises BlockingSwitchOutError."""
+    return getcurrent() is get_hub_if_exists()
+
+
+def runs_under_a_hub() -> bool:
+    """Whether the caller is a greenlet that a hub switched to: the proof that this thread's hub turns."""
+    hub = get_hub_if_exists()
+    return hub is not None and getcurrent().parent is hub
+
+
+def spawn(function: Callable[..., object], *arguments: object) -> None:
+    """Run `function` in a greenlet of this thread's hub."""
+    Greenlet.spawn(function, *arguments)
+
+
+class BorrowedHub:
+    """A context in which a thread may wait on gevent's events; a hub made for it alone goes with it.
+
+    A native thread that never used gevent has no hub. One left behind would keep its file descriptors after the
+    thread's end.
+    """
+
+    def __enter__(self) -> None:
+        self._made = get_hub() if get_hub_if_exists() is None else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._made is not None:
+            self._made.destroy()
+
+
+# Pipelines: all of them, and those that may not be collected.
+
+_all: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+_kept: set[object] = set()
+_survivor: int | None = None
+_is_hooked = False
+_exit_pid: int | None = None
+
+
+def register(pipeline: Pipeline) -> None:
+    """Have `pipeline` told of forks and of the process's end."""
+    global _is_hooked
+    _all.add(pipeline)
+    if not _is_hooked:
+        _is_hooked = True
+        os.register_at_fork(after_in_child=_after_fork)
+        atexit.register(_at_exit)
+    _hook_ends_without_atexit()
+
+
+def keep(owner: object) -> None:
+    """Hold `owner`, and with it its pipeline, while messages are pending."""
+    _kept.add(owner)
+
+
+def release(owner: object) -> None:
+    _kept.discard(owner)
+
+
+def _after_fork() -> None:
+    """In the child, before anything else: no spawn, no wait, no switch. gevent.subprocess runs it before every exec."""
+    global _survivor
+    _survivor = get_ident()
+    for pipeline in list(_all):
+        pipeline.abandon()
+    _all.clear()
+    _kept.clear()
+
+
+def _hook_ends_without_atexit() -> None:
+    """uWSGI and multiprocessing end a process without the interpreter's exit handlers, each with a hook of its own."""
+    global _exit_pid
+    if _exit_pid == os.getpid():
+        return
+    _exit_pid = os.getpid()
+    uwsgi = _uwsgi()
+    if uwsgi is not None and getattr(uwsgi, "atexit", None) is not _chained_uwsgi_exit:
+        global _uwsgi_exit
+        _uwsgi_exit = getattr(uwsgi, "atexit", None)
+        uwsgi.atexit = _chained_uwsgi_exit  # type: ignore[attr-defined]
+    process = sys.modules.get("multiprocessing.process")
+    util = sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, _at_exit, exitpriority=10)
+        # A child that was spawned forgets its finalizers once more between the import of its main module and its start.
+        util.register_after_fork(_at_exit, lambda _: util.Finalize(None, _at_exit, exitpriority=10))
+
+
+_uwsgi_exit: Callable[[], object] | None = None
+
+
+def _uwsgi() -> ModuleType | None:
+    """The module that exists inside a uWSGI server only."""
+    try:
+        return import_module("uwsgi")
+    except ImportError:
+        return None
+
+
+def _chained_uwsgi_exit() -> None:
+    _at_exit()
+    if _uwsgi_exit is not None:
+        _uwsgi_exit()
+
+
+def _at_exit() -> None:
+    for pipeline, deadline in _hastened():
+        pipeline.finish(deadline)
+
+
+def flush_all() -> None:
+    """Deliver what every pipeline holds, each within its `shutdown_timeout`; later messages are still welcome."""
+    for pipeline, deadline in _hastened():
+        pipeline.flush(max(0.0, deadline - time.monotonic()))
+
+
+def _hastened() -> list[tuple[Pipeline, float]]:
+    """Every pipeline of this process, all sending at the same time, with the monotonic time by which it must be done."""
+    start = time.monotonic()
+    pipelines = [pipeline for pipeline in _all if pipeline.pid == os.getpid()]
+    for pipeline in pipelines:
+        pipeline.hasten()
+    return [(pipeline, start + pipeline.shutdown_timeout) for pipeline in pipelines]
+
+
+def ssl_may_be_imported() -> bool:
+    """Whether importing requests, and ssl with it, changes nothing for an application that has yet to patch."""
+    return "requests" in sys.modules or bool(is_module_patched("ssl"))

@@ -1,0 +1,233 @@
+"""One process's delivery: buffer, flusher, sender, transport, counts and reports, made together and left together.
+
+A forked child makes another one and abandons this one, which is its parent's: so nothing of the parent's messages,
+greenlets or connections can be used by the child.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable
+
+import orjson
+from gevent import Timeout
+
+from segment_gevent.counters import Counters, Stats
+from segment_gevent.delivery import lifecycle
+from segment_gevent.delivery.buffer import Buffer
+from segment_gevent.delivery.flusher import Flusher
+from segment_gevent.delivery.lifecycle import Home
+from segment_gevent.delivery.reporter import Callbacks, Reporter
+from segment_gevent.delivery.sender import Flight, Outcome, Sender
+from segment_gevent.delivery.transport import HttpTransport, Transport
+from segment_gevent.delivery.trouble import Trouble
+from segment_gevent.events.batch import Envelope
+from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
+from segment_gevent.options import Options
+
+
+LAST_REPORTS = 0.1
+"""Seconds that the callbacks get at least where the home hub does not turn and the caller has to run them."""
+
+
+ID_PREFIX_BYTES = 12
+"""Random bytes before the count of a messageId: with 2^96, a billion processes share no prefix."""
+
+
+class Pipeline:
+    """Takes encoded messages in, and gives each its fate."""
+
+    def __init__(self, options: Options, callbacks: Callbacks, logger: logging.Logger, home: Home) -> None:
+        self.pid = os.getpid()
+        self.home = home
+        self._options = options
+        self._callbacks = callbacks
+        self._logger = logger
+        self._counters = Counters()
+        self._full = Trouble(logger)
+        self._losing = Trouble(logger)
+        self._is_closed = False
+        self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
+        self._transport = options.transport or _http(options)
+        self._buffer = Buffer(max_messages=options.max_queue_size, max_bytes=options.max_queue_bytes)
+        self._reporter = Reporter(home, logger, max_bytes=options.max_queue_bytes)
+        self._flusher = Flusher(
+            flush_at=options.flush_at,
+            flush_after=options.flush_after,
+            max_in_flight=options.max_in_flight,
+            home=home,
+            buffer=self._buffer,
+            envelope=Envelope(options.api_key),
+            sender=Sender(options, self._transport, self._counters, logger),
+            counters=self._counters,
+            on_settled=self._settle,
+            logger=logger,
+        )
+        lifecycle.register(self)
+
+    @property
+    def shutdown_timeout(self) -> float:
+        return self._options.shutdown_timeout
+
+    def submit(self, message: bytes, counter: str) -> bool:
+        """Count the message under `counter` and take it in; False, with a counted reason, when it is refused.
+
+        Switches only with `async_=False`, which sends here when a flush is due.
+        """
+        self._counters.count_call(counter)
+        if self._is_closed:
+            return self._refuse(message, "closed")
+        if len(message) > MESSAGE_LIMIT:
+            return self._refuse(message, "too_large")
+        if not self._buffer.put(message, time.monotonic()):
+            self._full.start(
+                "the queue is full (%d messages, %d bytes): new messages are dropped",
+                self._buffer.waiting(),
+                self._buffer.bytes,
+            )
+            return self._refuse(message, "queue_full")
+        if not self._options.async_:
+            lifecycle.keep(self._flusher)
+            self._flusher.send_if_due()
+            self._after_sending_here()
+        elif self._buffer.waiting() >= self._flusher.threshold:
+            self._flusher.wake()
+        return True
+
+    def flush(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for the fate of all that is pending; whether every message was delivered.
+
+        Switches; in the hub it only wakes the flusher, and answers False.
+        """
+        if lifecycle.in_hub():
+            self._flusher.wake()
+            return False
+        deadline = time.monotonic() + timeout
+        with lifecycle.BorrowedHub():
+            is_delivered = self._flusher.flush(deadline, in_caller=not self._options.async_)
+            self._after_sending_here()
+            if not self._reporter.is_current:
+                self._reporter.wait(deadline - time.monotonic())
+        return is_delivered
+
+    def shutdown(self, timeout: float) -> bool:
+        """Flush within `timeout` seconds, refuse what comes later, drop and count what is left, close the connections.
+
+        Switches; in the hub, where nothing can wait, a greenlet does it a little later, and the answer is False.
+        """
+        self._is_closed = True
+        if lifecycle.in_hub():
+            lifecycle.spawn(self.shutdown, timeout)
+            return False
+        deadline = time.monotonic() + timeout
+        with lifecycle.BorrowedHub():
+            is_delivered = self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
+            left = self._flusher.stop()
+            for flight in left:
+                self._drop(flight.messages, "shutdown")
+            if left:
+                self._logger.warning(
+                    "%d messages were dropped at shutdown: not delivered within %g s", sum(map(len, left)), timeout
+                )
+            self._run_last_reports(deadline)
+            self._transport.close()
+        return is_delivered and not left
+
+    def hasten(self) -> None:
+        """Have what waits sent now, in the background. Never switches."""
+        if self.pid == os.getpid():
+            self._flusher.wake()
+
+    def finish(self, deadline: float) -> None:
+        """The process ends: shut down until the monotonic time `deadline`, unless this is a parent's. Never raises."""
+        if self.pid != os.getpid():
+            return
+        try:
+            self.shutdown(max(0.0, deadline - time.monotonic()))
+        except Exception:
+            self._logger.exception("shutting down at the process's end failed")
+
+    def abandon(self) -> None:
+        """In a forked child: leave everything to the parent. Never spawns, blocks or switches."""
+        self._is_closed = True
+        self._flusher.abandon()
+        if isinstance(self._transport, HttpTransport):
+            self._transport.abandon()
+
+    def warm_up(self) -> None:
+        """Do now what the first send would: import requests, read the CA bundle. Takes some 0.1 s; may switch."""
+        if isinstance(self._transport, HttpTransport):
+            self._transport.warm_up()
+
+    def stats(self) -> Stats:
+        oldest = self._flusher.oldest
+        return self._counters.snapshot(
+            oldest_age=0.0 if oldest is None else max(0.0, time.monotonic() - oldest),
+            flusher_alive=self._flusher.is_alive,
+        )
+
+    # Fates.
+
+    def _settle(self, flight: Flight, outcome: Outcome) -> None:
+        counters = self._counters
+        counters.batches += 1
+        if outcome.error is None:
+            counters.delivered += len(flight)
+            self._losing.end("batches are delivered again; %d messages failed before")
+            listeners = self._callbacks.success
+        else:
+            counters.failed += len(flight)
+            self._losing.start(
+                "gave up on a batch of %d messages after %d attempts: %s",
+                len(flight),
+                flight.attempts,
+                outcome.error,
+                messages=len(flight),
+                level=logging.ERROR,
+            )
+            listeners = self._callbacks.failure
+        if listeners:
+            result = outcome.response if outcome.error is None else outcome.error
+            self._reporter.put(
+                lambda: self._reporter.tell(listeners, flight.payload(flight.sent_at), result), flight.size
+            )
+        if self._full and self._buffer.waiting() <= self._buffer.max_messages // 2:
+            # Half-way down, so that a queue on the brink is one trouble and not hundreds.
+            self._full.end("the queue has room again; %d messages were dropped")
+
+    def _refuse(self, message: bytes, reason: str) -> bool:
+        self._drop([message], reason)
+        return False
+
+    def _drop(self, messages: Iterable[bytes], reason: str) -> None:
+        listeners = self._callbacks.drop
+        for message in messages:
+            self._counters.drop(reason)
+            if listeners:
+                self._reporter.put(
+                    lambda message=message: self._reporter.tell(listeners, orjson.loads(message), reason),  # type: ignore[misc]
+                    len(message),
+                )
+
+    def _run_last_reports(self, deadline: float) -> None:
+        if self._reporter.is_current:
+            return
+        if self.home.answers(deadline - time.monotonic()):
+            self._reporter.wait(deadline - time.monotonic())
+        else:
+            with Timeout(max(LAST_REPORTS, deadline - time.monotonic()), False):  # type: ignore[arg-type]
+                self._reporter.run_here()
+
+    def _after_sending_here(self) -> None:
+        if not self._options.async_ and not lifecycle.in_hub():
+            self._reporter.run_here()
+
+
+def _http(options: Options) -> Transport:
+    if lifecycle.ssl_may_be_imported():
+        import segment_gevent.delivery.session  # noqa: F401, PLC0415 - a stall of some 100 ms: better now than at the first send
+    return HttpTransport(
+        f"{options.host}/v1/batch", timeout=options.timeout, proxies=options.proxies, verify=options.verify
+    )

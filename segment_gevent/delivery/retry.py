@@ -1,0 +1,56 @@
+"""What an answer means: delivered, try again after so long, or give up. Pure: the random draw and the clock come in.
+
+The table is what Segment's own libraries do with a status (segment-analytics-python 2.4.0, @segment/analytics-node 3.1.0):
+
+    2xx                              delivered
+    408 410 429 460, 5xx but below   try again
+    501 505 511, any other status    give up (a redirect too: it is never followed)
+    no answer at all                 try again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+RETRYABLE_4XX = frozenset({408, 410, 429, 460})
+FINAL_5XX = frozenset({501, 505, 511})
+
+FIRST_WAIT = 0.5
+"""Seconds before the second retry; the first goes at once, and every later wait is twice as long."""
+LONGEST_WAIT = 60.0
+"""Seconds: the ceiling of the doubling."""
+LONGEST_RETRY_AFTER = 300.0
+"""Seconds: a server that asks for more gets this much patience, as from Segment's own libraries."""
+
+
+def is_delivered(status: int) -> bool:
+    return 200 <= status < 300
+
+
+def is_retryable(status: int) -> bool:
+    return status in RETRYABLE_4XX or (500 <= status < 600 and status not in FINAL_5XX)
+
+
+def backoff(retry: int, draw: float) -> float:
+    """Seconds to wait before the `retry`-th retry (from 1): up to 0, 0.5, 1, 2 … 60, times a `draw` from 0 to 1.
+
+    The whole wait is drawn ("full jitter"), so that a fleet which failed together does not come back together.
+
+    >>> [backoff(retry, draw=1.0) for retry in (1, 2, 3, 4, 10)]
+    [0.0, 0.5, 1.0, 2.0, 60.0]
+    """
+    if retry <= 1:
+        return 0.0
+    return float(min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(retry - 2, 16))) * draw
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asked for, at most `LONGEST_RETRY_AFTER`; None if it asked for nothing that is understood.
+
+    >>> retry_after({"Retry-After": "7"})
+    7.0
+    """
+    asked = headers.get("Retry-After", "").strip()
+    if not (asked.isascii() and asked.isdigit()):
+        return None
+    return min(float(asked), LONGEST_RETRY_AFTER)

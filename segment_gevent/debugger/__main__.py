@@ -29,8 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     stopped = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, stopped.set)
+    gevent.signal_handler(signal.SIGTERM, stopped.set)
+    if options.until_stdin_ends:
+        # A terminal's Ctrl-C reaches the process that started this too, which ends it when it is done with it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:
+        gevent.signal_handler(signal.SIGINT, stopped.set)
     server = Server(App(strict=options.strict), options.host, options.port, options.certfile, options.keyfile)
     try:
         server.start()

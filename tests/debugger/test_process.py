@@ -13,7 +13,8 @@ from servers.segment_calls import batch, headers, message
 
 import segment_gevent
 from segment_gevent.debugger.connection import Connection
-from segment_gevent.debugger.process import start_module, stop_process
+
+ROOT = os.path.dirname(segment_gevent.__path__[0])
 
 STARTER = """
 import os, sys
@@ -88,7 +89,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.path.dirname(segment_gevent.__path__[0])},
+        env={**os.environ, "PYTHONPATH": ROOT},
     )
     assert starter.stdout is not None
     assert starter.stdin is not None
@@ -96,24 +97,46 @@ def test_it_ends_with_the_process_that_started_it() -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
         # An answer first, so that the server itself holds this connection, not only its backlog.
         raw.sendall(b"GET / HTTP/1.1\r\nHost: local\r\n\r\n")
-        assert raw.recv(4096)
-        os.kill(starter.pid, signal.SIGKILL)
-        assert raw.recv(1) == b""  # ends with the server
+        with raw.makefile("rb") as answers:
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            os.kill(starter.pid, signal.SIGKILL)
+            answers.read()  # until the connection ends, with the server
     starter.wait()
     starter.stdin.close()
     starter.stdout.close()
 
 
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """The server as a person starts it, ready."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "segment_gevent.debugger", "--port", "0", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        text=True,
+    )
+    assert server.stdout is not None
+    assert server.stdout.readline().startswith("http://127.0.0.1:")
+    return server
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_it_cleanly(number: signal.Signals) -> None:
     """Exit code 0, and nothing but the address on its output."""
-    server = start_module("segment_gevent.debugger", "--port", "0")
-    assert server.stdout is not None
-    assert server.stdout.readline().startswith("http://127.0.0.1:")
-    server.send_signal(number)
-    assert server.wait(20) == 0
-    assert server.stdout.read() == ""
-    stop_process(server)
+    with start() as server:
+        server.send_signal(number)
+        assert server.communicate(timeout=20)[0] == ""
+        assert server.returncode == 0
+
+
+def test_ctrl_c_is_for_the_process_that_started_it() -> None:
+    """A terminal interrupts both; the one that started the server ends it when it has no more use for it."""
+    with start("--until-stdin-ends") as server:
+        server.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.wait(0.1)
+        assert server.communicate(timeout=20)[0] == ""
+        assert server.returncode == 0
 
 
 def test_a_port_in_use_is_told(segment_server: LocalSegment, capfd: pytest.CaptureFixture[str]) -> None:
@@ -133,12 +156,11 @@ sys.modules.update(click=None, rich=None)
 from segment_gevent.debugger.__main__ import main
 sys.exit(main(["--port", "0", "--until-stdin-ends"]))
 """
-    root = os.path.dirname(segment_gevent.__path__[0])
     ended = subprocess.run(
         [sys.executable, "-c", program],
         input="",
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": root},
+        env={**os.environ, "PYTHONPATH": ROOT},
         timeout=60,
         text=True,
     )

@@ -88,31 +88,44 @@ class Flusher:
         self._on_settled = on_settled
         self._logger = logger
         self._pid = os.getpid()
-        self._is_over = False
+        self.is_over = False
+        """Whether nobody sends from here any more."""
         self._flush_to = 0
         self._last_flush = float("-inf")
         self._waiters: list[Waiter] = []
         self._turn = RLock()
-        self._due = Event()
+        self._due = self._new_due()
         self._timer: Any = None
         self._greenlets: list[Greenlet[..., None]] = []
-        # A greenlet that waits keeps only a weak reference, and ends when its flusher is collected.
-        weakref.finalize(self, self._due.set).atexit = False
+
+    def _new_due(self) -> Event:
+        """The event that greenlets wait on: they hold a weak reference then, and end when their flusher is collected."""
+        due = Event()
+        weakref.finalize(self, due.set).atexit = False
+        return due
 
     # Waking: from any thread, hub, or signal handler.
 
     def wake(self) -> None:
         """Have all that waits now sent soon. Never switches."""
+        if self.is_over:
+            return
+        if self.threshold != NEVER:
+            self._counters.flushes += 1
         self.threshold = NEVER
         self._flush_to = self._buffer.accepted
-        if self._buffer.waiting():
-            self._counters.flushes += 1
         lifecycle.keep(self)
         home = self._home
         if not home.is_here and (home.is_gone or (not home.has_run and lifecycle.runs_under_a_hub())):
             home.move_here()
             self._timer = None
-        self._home.call(self._rouse)
+            self._due = self._new_due()
+        home.call(self._rouse)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a message has no fate yet."""
+        return bool(self.in_flight or self.returned or self._buffer.waiting())
 
     @property
     def is_alive(self) -> bool:
@@ -120,7 +133,7 @@ class Flusher:
 
     def _rouse(self) -> None:
         """In the home thread: see that the greenlets exist, and wake them."""
-        if self._is_over:
+        if self.is_over:
             return
         self._greenlets = [
             greenlet for greenlet in self._greenlets if not greenlet.dead and greenlet.parent is self._home.hub
@@ -128,6 +141,7 @@ class Flusher:
         while len(self._greenlets) < self._max_in_flight:
             self._greenlets.append(Greenlet.spawn(_run, weakref.ref(self), self._due))
         self._due.set()
+        self._arm()  # the timer also brings back a greenlet that is killed before it ever ran
 
     # The loop of each greenlet.
 
@@ -148,7 +162,7 @@ class Flusher:
         return self._is_ours()
 
     def _is_ours(self) -> bool:
-        return not self._is_over and self._pid == os.getpid()
+        return not self.is_over and self._pid == os.getpid()
 
     def _is_due(self) -> bool:
         return self._is_ours() and (
@@ -320,7 +334,7 @@ class Flusher:
 
     def stop(self) -> list[Flight]:
         """End the greenlets; what was pending comes back in flights, for the caller to settle. Never switches."""
-        self._is_over = True
+        self.is_over = True
         left = sorted([*self.in_flight, *self.returned], key=lambda flight: flight.first)
         self.in_flight.clear()
         self.returned.clear()
@@ -336,7 +350,7 @@ class Flusher:
 
     def abandon(self) -> None:
         """In a forked child: forget everything. Never spawns, blocks or switches."""
-        self._is_over = True
+        self.is_over = True
         self.in_flight.clear()
         self.returned.clear()
         self._end_greenlets()

@@ -94,6 +94,8 @@ class Pipeline:
             self._after_sending_here()
         elif self._buffer.waiting() >= self._flusher.threshold:
             self._flusher.wake()
+        if self._flusher.is_over:  # shut down by another thread since the look above: nobody comes for this message
+            return not self._drop_left("closed")
         return True
 
     def flush(self, timeout: float) -> bool:
@@ -124,20 +126,16 @@ class Pipeline:
         deadline = time.monotonic() + timeout
         with lifecycle.BorrowedHub():
             is_delivered = self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
-            left = self._flusher.stop()
-            for flight in left:
-                self._drop(flight.messages, "shutdown")
+            left = self._drop_left("shutdown")
             if left:
-                self._logger.warning(
-                    "%d messages were dropped at shutdown: not delivered within %g s", sum(map(len, left)), timeout
-                )
+                self._logger.warning("%d messages were dropped at shutdown: not delivered within %g s", left, timeout)
             self._run_last_reports(deadline)
             self._transport.close()
         return is_delivered and not left
 
     def hasten(self) -> None:
         """Have what waits sent now, in the background. Never switches."""
-        if self.pid == os.getpid():
+        if self._flusher.has_pending and self.pid == os.getpid():
             self._flusher.wake()
 
     def finish(self, deadline: float) -> None:
@@ -196,6 +194,13 @@ class Pipeline:
         if self._full and self._buffer.waiting() <= self._buffer.max_messages // 2:
             # Half-way down, so that a queue on the brink is one trouble and not hundreds.
             self._full.end("the queue has room again; %d messages were dropped")
+
+    def _drop_left(self, reason: str) -> int:
+        """Stop the flusher and drop what it leaves, so many messages."""
+        left = self._flusher.stop()
+        for flight in left:
+            self._drop(flight.messages, reason)
+        return sum(map(len, left))
 
     def _refuse(self, message: bytes, reason: str) -> bool:
         self._drop([message], reason)

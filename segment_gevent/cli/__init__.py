@@ -1,0 +1,29 @@
+"""The command `segment-gevent`: where it starts, and what it says when its extra is not installed.
+
+app.py    the commands and their options (click)
+demo.py   `segment-gevent demo`: a shop, its visitors, a local Segment, and a report
+shop.py   the demo's application, in its own process     visitors.py   the greenlets that visit it
+report.py what the demo found, in lines
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+EXTRA = ("click", "rich")
+
+
+def main() -> int:
+    """Run the command line of this process. Returns the exit code; click may exit by itself."""
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"The command segment-gevent needs {' and '.join(missing)}, which its extra brings:\n"
+            "    pip install 'segment-gevent[cli]'\n"
+        )
+        return 1
+    from segment_gevent.cli.app import commands
+
+    commands(prog_name="segment-gevent")
+    return 0

@@ -98,8 +98,8 @@ class Home:
         if timeout <= 0:
             return False
         answer = Event()
-        asker = get_hub()
-        self.call(lambda: asker.loop.run_callback_threadsafe(answer.set))
+        asker = Home.here()
+        self.call(lambda: asker.call(answer.set))  # by then the asker may have given up, and its hub be destroyed
         return bool(answer.wait(timeout))
 
     def _run(self, function: Callable[[], object]) -> None:

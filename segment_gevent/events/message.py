@@ -210,7 +210,7 @@ def _mapping(argument: str, value: object) -> dict[object, object]:
     """Return `value` as a dict that is only read; {} for None."""
     if value is None:
         return {}
-    if isinstance(value, dict):
+    if isinstance(value, dict) and issubclass(type(value), dict):  # a proxy only says that it is one
         return value
     if not isinstance(value, Mapping):
         raise ValidationError(f"{argument} {_wrong('must be a mapping such as a dict', value)}")

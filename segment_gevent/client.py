@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from segment_gevent.counters import Stats
+from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.disabled import Disabled
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.pipeline import Pipeline
@@ -33,11 +35,15 @@ def _takes_options(
     """Give a constructor the signature of Options, so that the options are declared once."""
 
     def decorate(construct: Callable[[C, Options], None]) -> Callable[Concatenate[C, P], None]:
-        @wraps(make)
+        @wraps(construct)
         def wrapper(self: C, /, *arguments: P.args, **options: P.kwargs) -> None:
             construct(self, make(*arguments, **options_from(options)))
 
-        wrapper.__doc__ = construct.__doc__
+        self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        signature = inspect.signature(make)
+        wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[self, *signature.parameters.values()], return_annotation=None
+        )
         return wrapper
 
     return decorate
@@ -78,6 +84,7 @@ class Client:
         self._pipelines: dict[int, Pipeline] = {}
         if options.enabled:
             self._pipelines[os.getpid()] = Pipeline(options, callbacks, self._logger, Home.here())
+            lifecycle.inherits(self)
 
     # The six calls.
 
@@ -291,6 +298,7 @@ class Client:
             # setdefault is atomic: of two native threads that come first at once, one makes the pipeline of both.
             pipeline = self._pipelines.setdefault(pid, Pipeline(self.options, self._callbacks, self._logger, home))
             for other in inherited:
+                pipeline.inherit(other)
                 other.abandon()
                 self._pipelines.pop(other.pid, None)
         return pipeline

@@ -11,6 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+COUNTERS = {
+    "identify": "identifies",
+    "track": "tracks",
+    "page": "pages",
+    "screen": "screens",
+    "group": "groups",
+    "alias": "aliases",
+}
+"""The count of each type of message."""
+
 
 @dataclass(frozen=True)
 class Stats:
@@ -62,7 +72,8 @@ class Counters:
     """The running counts of one process.
 
     Any thread may count, without a lock: in CPython with a GIL nothing comes between the load and the store of
-    `self.x += n` (the interpreter looks for another thread at calls and backward jumps only; a test holds it to that).
+    `self.x += n`, as long as `n` is a name (the interpreter looks for another thread at calls and backward jumps only,
+    and `self.x += len(y)` has a call in between; a test holds it to that).
     """
 
     __slots__ = (
@@ -80,7 +91,7 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.calls = dict.fromkeys(("identifies", "tracks", "pages", "screens", "groups", "aliases"), 0)
+        self.calls = dict.fromkeys(COUNTERS.values(), 0)
         self.delivered = self.failed = self.spooled = self.replayed = 0
         self.flushes = self.batches = self.retries = self.bytes_sent = 0
         self.dropped_by_reason: defaultdict[str, int] = defaultdict(int)
@@ -90,7 +101,19 @@ class Counters:
         """One more valid call of the type whose count is named `counter`, such as `"tracks"`."""
         self.calls[counter] += 1
 
+    def count_sent(self, size: int, status: int) -> None:
+        """A request with a body of so many bytes was answered."""
+        self.bytes_sent += size
+        self.last_status = status
+
+    def settle(self, *, delivered: int = 0, failed: int = 0) -> None:
+        """A batch found its fate, and so many messages with it."""
+        self.batches += 1
+        self.delivered += delivered
+        self.failed += failed
+
     def drop(self, reason: str) -> None:
+        """One message is refused or given up, for a reason of one word such as `"queue_full"`."""
         self.dropped_by_reason[reason] += 1
 
     def snapshot(self, *, oldest_age: float, flusher_alive: bool) -> Stats:

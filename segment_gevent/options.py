@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import difflib
 import logging
-import math
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from datetime import timedelta
@@ -106,7 +106,7 @@ def seconds(name: str, value: object) -> float:
         ConfigError: `value` is no duration, or negative, or endless; the text calls it `name`.
     """
     amount = value.total_seconds() if isinstance(value, timedelta) else value
-    if not isinstance(amount, int | float) or isinstance(amount, bool) or not 0 <= amount < math.inf:
+    if not isinstance(amount, int | float) or isinstance(amount, bool) or not 0 <= amount <= sys.float_info.max:
         raise _wrong(name, "a number of seconds or a timedelta, not negative", value)
     return float(amount)
 
@@ -156,7 +156,7 @@ def _host(name: str, value: object) -> str:
         raise ConfigError(f"{name} must be {wants}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_sound:
         raise ConfigError(f"{name} must be {wants}")
-    if parts.username is not None or parts.query or parts.fragment or not value.isprintable() or " " in value:
+    if parts.username is not None or not value.isprintable() or set(value) & set("?# "):
         raise ConfigError(f"{name} must be {wants}, without user, query, fragment or white space")
     return value.rstrip("/")
 
@@ -329,8 +329,10 @@ def options_from(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """The keyword arguments of a caller with `async` under its present name, each known by name.
 
     Raises:
-        TypeError: one is unknown; the text names the nearest real option.
+        TypeError: one is unknown, and the text names the nearest real option; or `async` stands there by both names.
     """
+    if "async" in arguments and "async_" in arguments:
+        raise TypeError("'async' and 'async_' are one option, given twice")
     known = [field.name for field in fields(Options)]
     renamed = {"async_" if name == "async" else name: value for name, value in arguments.items()}
     for name in renamed:

@@ -1,13 +1,16 @@
-"""Fixtures that all tests share: a local Segment over http and over https, emptied before each test."""
+"""Fixtures that all tests share: a local Segment over http and over https, new for each test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 from servers.local_segment import LocalSegment, tls_segment
+
+from segment_gevent import Client
 
 
 @pytest.fixture(scope="session")
@@ -25,33 +28,28 @@ def ca_bundle(certificate_authority: trustme.CA, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="session")
-def _http_segment() -> Iterator[LocalSegment]:
-    with LocalSegment() as server:
-        yield server
+def _spares() -> Iterator[list[LocalSegment]]:
+    """One local Segment that comes up while a test runs, for the next test."""
+    spares = [LocalSegment().launch()]
+    yield spares
+    spares.pop().stop()
 
 
-@pytest.fixture(scope="session")
-def _https_segment(
-    certificate_authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LocalSegment]:
-    with tls_segment(certificate_authority, tmp_path_factory.mktemp("tls")) as server:
+@pytest.fixture
+def segment_server(_spares: list[LocalSegment]) -> Iterator[LocalSegment]:
+    """A strict local Segment that has seen nothing yet.
+
+    A new one for each test, on a new port, since what an earlier test left behind (a greenlet, a child, a retry) may
+    still send to the old one.
+    """
+    server = _spares.pop()
+    _spares.append(LocalSegment().launch())
+    with server:
         yield server
 
 
 @pytest.fixture
-def segment_server(_http_segment: LocalSegment) -> LocalSegment:
-    """A strict local Segment that has seen nothing yet; for tests that stop it there is `LocalSegment()` itself."""
-    return _fresh(_http_segment)
-
-
-@pytest.fixture
-def segment_server_tls(_https_segment: LocalSegment) -> LocalSegment:
+def segment_server_tls(certificate_authority: trustme.CA, tmp_path: Path) -> Iterator[LocalSegment]:
     """The same over https; its certificate is good for 127.0.0.1 and localhost to who trusts `ca_bundle`."""
-    return _fresh(_https_segment)
-
-
-def _fresh(server: LocalSegment) -> LocalSegment:
-    if not server.running:
-        return server.start()
-    server.reset()
-    return server
+    with tls_segment(certificate_authority, tmp_path) as server:
+        yield server

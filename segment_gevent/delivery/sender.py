@@ -120,8 +120,8 @@ class Sender:
         if self._options.gzip:
             body = _gzipped(body, self._options.gzip_level)
         response = self._send(body, headers, seconds)
-        self._counters.bytes_sent += len(body)
-        self._counters.last_status = status = response.status_code
+        status = response.status_code
+        self._counters.count_sent(len(body), status)
         if not retry.is_delivered(status):
             raise DeliveryError(
                 f"the server answered {status} {response.reason or ''}".rstrip(), reason="status", response=response

@@ -15,8 +15,6 @@ import weakref
 from _thread import get_ident  # the native thread's, also where the application patched `threading`
 from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
-from importlib import import_module
 from typing import Protocol
 
 import gevent.threadpool  # noqa: F401 - the first DNS look-up inside atexit must not be the one that imports it
@@ -25,6 +23,8 @@ from gevent._hub_local import get_hub_if_exists
 from gevent.event import Event
 from gevent.hub import Hub
 from gevent.monkey import is_module_patched
+
+from segment_gevent.delivery import uwsgi
 
 
 class Pipeline(Protocol):
@@ -47,6 +47,13 @@ class Pipeline(Protocol):
     @property
     def shutdown_timeout(self) -> float:
         """Seconds."""
+
+
+class Heir(Protocol):
+    """What this module asks of a client."""
+
+    def hasten(self) -> None:
+        """Take over what a uWSGI master left, and begin to send what waits."""
 
 
 class Home:
@@ -142,6 +149,7 @@ class BorrowedHub:
 
 _all: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 _kept: set[object] = set()
+_heirs: weakref.WeakSet[Heir] = weakref.WeakSet()
 _survivor: int | None = None
 _is_hooked = False
 _exit_pid: int | None = None
@@ -155,7 +163,14 @@ def register(pipeline: Pipeline) -> None:
         _is_hooked = True
         os.register_at_fork(after_in_child=_after_fork)
         atexit.register(_at_exit)
-    _hook_ends_without_atexit()
+        uwsgi.chain("atexit", _at_uwsgi_exit)
+        uwsgi.chain("post_fork_hook", _after_uwsgi_fork)
+    _hook_end_of_multiprocessing()
+
+
+def inherits(heir: Heir) -> None:
+    """Have `heir` look, in every uWSGI worker, for what the master left behind."""
+    _heirs.add(heir)
 
 
 def keep(owner: object) -> None:
@@ -177,17 +192,12 @@ def _after_fork() -> None:
     _kept.clear()
 
 
-def _hook_ends_without_atexit() -> None:
-    """uWSGI and multiprocessing end a process without the interpreter's exit handlers, each with a hook of its own."""
+def _hook_end_of_multiprocessing() -> None:
+    """multiprocessing ends its children without the interpreter's exit handlers, but with its own."""
     global _exit_pid
     if _exit_pid == os.getpid():
         return
     _exit_pid = os.getpid()
-    uwsgi = _uwsgi()
-    if uwsgi is not None and getattr(uwsgi, "atexit", None) is not _chained_uwsgi_exit:
-        global _uwsgi_exit
-        _uwsgi_exit = getattr(uwsgi, "atexit", None)
-        uwsgi.atexit = _chained_uwsgi_exit  # type: ignore[attr-defined]
     process = sys.modules.get("multiprocessing.process")
     util = sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:
@@ -196,21 +206,16 @@ def _hook_ends_without_atexit() -> None:
         util.register_after_fork(_at_exit, lambda _: util.Finalize(None, _at_exit, exitpriority=10))
 
 
-_uwsgi_exit: Callable[[], object] | None = None
+def _after_uwsgi_fork() -> None:
+    """In a worker, before its first request; and again at its end, for hooks of others that took our place."""
+    if uwsgi.is_worker():
+        for heir in list(_heirs):
+            heir.hasten()
 
 
-def _uwsgi() -> ModuleType | None:
-    """The module that exists inside a uWSGI server only."""
-    try:
-        return import_module("uwsgi")
-    except ImportError:
-        return None
-
-
-def _chained_uwsgi_exit() -> None:
+def _at_uwsgi_exit() -> None:
+    _after_uwsgi_fork()
     _at_exit()
-    if _uwsgi_exit is not None:
-        _uwsgi_exit()
 
 
 def _at_exit() -> None:

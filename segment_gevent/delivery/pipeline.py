@@ -14,8 +14,8 @@ from collections.abc import Iterable
 import orjson
 from gevent import Timeout
 
-from segment_gevent.counters import Counters, Stats
-from segment_gevent.delivery import lifecycle
+from segment_gevent.counters import COUNTERS, Counters, Stats
+from segment_gevent.delivery import lifecycle, uwsgi
 from segment_gevent.delivery.buffer import Buffer
 from segment_gevent.delivery.flusher import Flusher
 from segment_gevent.delivery.lifecycle import Home
@@ -23,6 +23,7 @@ from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Flight, Outcome, Sender
 from segment_gevent.delivery.transport import HttpTransport, Transport
 from segment_gevent.delivery.trouble import Trouble
+from segment_gevent.delivery.uwsgi import Legacy
 from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
 from segment_gevent.options import Options
@@ -65,6 +66,7 @@ class Pipeline:
             on_settled=self._settle,
             logger=logger,
         )
+        self._legacy = Legacy.of_master()
         lifecycle.register(self)
 
     @property
@@ -140,12 +142,19 @@ class Pipeline:
 
     def finish(self, deadline: float) -> None:
         """The process ends: shut down until the monotonic time `deadline`, unless this is a parent's. Never raises."""
-        if self.pid != os.getpid():
+        if self.pid != os.getpid() or (self._legacy is not None and not self._legacy.claim()):
             return
         try:
             self.shutdown(max(0.0, deadline - time.monotonic()))
         except Exception:
             self._logger.exception("shutting down at the process's end failed")
+
+    def inherit(self, other: Pipeline) -> None:
+        """Take over what a uWSGI master's pipeline holds, if no other worker has; what other parents hold is theirs."""
+        if other._legacy is not None and uwsgi.is_worker() and other._legacy.claim():
+            for flight in other._flusher.stop():
+                for message in flight.messages:
+                    self.submit(message, COUNTERS[orjson.loads(message)["type"]])
 
     def abandon(self) -> None:
         """In a forked child: leave everything to the parent. Never spawns, blocks or switches."""
@@ -169,14 +178,12 @@ class Pipeline:
     # Fates.
 
     def _settle(self, flight: Flight, outcome: Outcome) -> None:
-        counters = self._counters
-        counters.batches += 1
         if outcome.error is None:
-            counters.delivered += len(flight)
+            self._counters.settle(delivered=len(flight))
             self._losing.end("batches are delivered again; %d messages failed before")
             listeners = self._callbacks.success
         else:
-            counters.failed += len(flight)
+            self._counters.settle(failed=len(flight))
             self._losing.start(
                 "gave up on a batch of %d messages after %d attempts: %s",
                 len(flight),

@@ -1,0 +1,31 @@
+"""How each program begins: patched first, patched late or not patched, then initialized. Arguments: ORDER URL CA …"""
+
+import sys
+
+
+def begin(**options):
+    """Patch as ORDER says, and make the default client; the package `segment_gevent`."""
+    order, url, bundle = sys.argv[1:4]
+    if order == "patched-first":
+        import gevent.monkey
+
+        gevent.monkey.patch_all()
+    elif order == "patched-late":
+        import ssl  # noqa: F401
+        import warnings
+
+        import gevent.monkey
+        import requests  # noqa: F401
+
+        warnings.simplefilter("ignore", gevent.monkey.MonkeyPatchWarning)
+        gevent.monkey.patch_all()
+    import segment_gevent as segment
+
+    segment.initialize("write-key", **{"host": url, "verify": bundle or None, **options})
+    return segment
+
+
+def track(segment, who, numbers):
+    """One event for each number, by `who`, without a switch in between."""
+    for number in numbers:
+        assert segment.track(user_id=who, event="Counted", properties={"n": number})

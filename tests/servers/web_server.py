@@ -1,0 +1,71 @@
+"""The servers that applications run in, over the example application: gunicorn, uWSGI, pywsgi; and visitors."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from servers.program import PROGRAMS, ROOT, Process
+from servers.requirements import lacking
+
+EXAMPLES = ROOT / "examples"
+IN_EXAMPLES = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, EXAMPLES, PROGRAMS)))}
+
+
+class WebServer(Process):
+    """A server that has said where it listens; `url` has no slash at its end."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], *, says: str) -> None:
+        super().__init__(command, {**IN_EXAMPLES, **environment})
+        try:
+            self.url = f"http://127.0.0.1:{self.line(says).group(1)}"
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def visit(self, paths: Iterable[str], *, at_once: int = 8) -> set[str]:
+        """Get each path, so many at once; those that were answered well."""
+        with ThreadPoolExecutor(at_once) as visitors:
+            return {path for path, is_well in visitors.map(self._get, paths) if is_well}
+
+    def _get(self, path: str) -> tuple[str, bool]:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        try:
+            connection.request("GET", path, headers={"Connection": "close", "X-Visitor": path})
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            return path, False
+        finally:
+            connection.close()
+        return path, answer.status == 200
+
+
+def gunicorn(
+    environment: Mapping[str, str], *options: str, app: str = "app:application", workers: int = 2
+) -> WebServer:
+    """gunicorn's gevent worker, told all it needs on the command line."""
+    command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-w", str(workers), "-b", "127.0.0.1:0"]
+    return WebServer([*command, *options, app], environment, says=r"Listening at: http://127\.0\.0\.1:(\d+)")
+
+
+def uwsgi(environment: Mapping[str, str], *options: str) -> WebServer:
+    """uWSGI's gevent loop, with a master and two workers unless `options` begin with an ini file."""
+    binary = Path(sys.executable).parent / "uwsgi"
+    if not binary.exists():
+        lacking("uWSGI")
+    command = [str(binary), "--virtualenv", sys.prefix]
+    if not options[:1] == ("--ini",):
+        command += ["--http-socket", "127.0.0.1:0", "--master", "--processes", "2", "--gevent", "50", "--die-on-term"]
+        command += ["--module", "app:application"]
+    return WebServer([*command, *options], environment, says=r"bound to TCP address 127\.0\.0\.1:(\d+)")
+
+
+def pywsgi(environment: Mapping[str, str], script: Path = EXAMPLES / "pywsgi_server.py") -> WebServer:
+    """gevent's own server, as the example runs it."""
+    return WebServer([sys.executable, str(script)], environment, says=r"Listening at http://127\.0\.0\.1:(\d+)")

@@ -32,7 +32,15 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["segment_gevent", "segment_gevent.*"]),
     package_data={"segment_gevent": ["py.typed"]},
-    install_requires=["gevent>=22.10", "orjson>=3.9", "python-dateutil>=2.7", "requests>=2.28"],
+    # Lower bounds are the lowest versions that the tests pass with (`tox -e lowest`). urllib3 is named for its bound: the
+    # connections are subclasses of its own, and its version 1 lacks their hooks.
+    install_requires=[
+        "gevent>=22.10.1",
+        "orjson>=3.9",
+        "python-dateutil>=2.7",
+        "requests>=2.30",
+        "urllib3>=2.0.2",
+    ],
     extras_require={"cli": cli, "test": test, "uwsgi": ["uwsgi"]},
     entry_points={"console_scripts": ["segment-gevent = segment_gevent.cli:main"]},
     keywords=["segment", "analytics", "gevent", "greenlet", "gunicorn", "uwsgi"],

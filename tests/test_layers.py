@@ -1,0 +1,203 @@
+"""The layout: imports point down, the core stays pure, and importing the package does nothing."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pkgutil
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import segment_gevent
+
+PACKAGE = Path(segment_gevent.__file__).parent
+
+# From the bottom up. A name is a file or a folder of the package; "" is its __init__.py, the public names.
+LAYERS = (
+    ("errors", "version"),
+    ("options", "counters", "context"),
+    ("events",),
+    ("delivery",),
+    ("client",),
+    ("api",),
+    ("",),
+    ("debugger", "contrib", "testing", "analytics"),
+    ("cli",),
+    ("__main__",),
+)
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+EDGES = {name for name in RANK if RANK[name] > RANK[""]}
+
+# What an edge may use besides the public names: the rules and limits that the debugger judges messages by, the version.
+OPEN_TO_EDGES = ("events", "version")
+
+# An option's type, which no import at run time needs.
+TYPES_FROM_ABOVE = {("options", "delivery.transport")}
+
+
+class Import(NamedTuple):
+    """One import: which file has it, what it names, and whether only type checkers follow it."""
+
+    importer: str
+    imported: str
+    is_for_types: bool
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every file of the package by its dotted name below the package, "" for its __init__.py."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+MODULES = modules()
+
+
+def imports() -> Iterator[Import]:
+    """Every import of every file, those inside functions too."""
+    for importer, tree in MODULES.items():
+        for_types = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{importer} imports by a relative name"
+                names = [_module_of(f"{node.module}.{alias.name}", node.module or "") for alias in node.names]
+            else:
+                continue
+            for name in names:
+                yield Import(importer, name, id(node) in for_types)
+
+
+def _module_of(name: str, parent: str) -> str:
+    """`from a.b import c` imports the module a.b.c where there is one, else a.b."""
+    return name if name.removeprefix("segment_gevent.") in MODULES else parent
+
+
+def ours() -> Iterator[Import]:
+    """The imports of the package's own files, by the names that `modules` gives them."""
+    for each in imports():
+        top, _, below = each.imported.partition(".")
+        if top == "segment_gevent":
+            yield each._replace(imported=below)
+
+
+def layer(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_every_file_has_a_layer() -> None:
+    """A new file or folder must be given its place before it can be imported from anywhere."""
+    assert {layer(module) for module in MODULES} <= set(RANK)
+
+
+def test_imports_point_down() -> None:
+    """No file imports from a layer above its own, and none from another of the same height."""
+    wrong = [
+        f"{each.importer or '__init__'} imports {each.imported or '__init__'}"
+        for each in ours()
+        if layer(each.importer) != layer(each.imported)
+        and RANK[layer(each.imported)] >= RANK[layer(each.importer)]
+        and not (each.is_for_types and (each.importer, each.imported) in TYPES_FROM_ABOVE)
+    ]
+    assert wrong == []
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    """Also within a layer the files have an order in which they can be read."""
+    graph: dict[str, set[str]] = {module: set() for module in MODULES}
+    for each in ours():
+        if not each.is_for_types:
+            graph[each.importer].add(each.imported)
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+def test_edges_use_public_names() -> None:
+    """The command, the debugger and the integrations stand where an application stands: on the public names."""
+    wrong = [
+        f"{each.importer} imports {each.imported}"
+        for each in ours()
+        if layer(each.importer) in EDGES and layer(each.imported) not in {"", *OPEN_TO_EDGES, *EDGES}
+    ]
+    assert wrong == []
+
+
+def test_only_delivery_and_the_edges_know_gevent_and_requests() -> None:
+    """Events, options, counters and the client could be read by someone who never heard of either."""
+    knowing = {
+        layer(each.importer)
+        for each in imports()
+        if each.imported.partition(".")[0] in {"gevent", "greenlet", "requests", "urllib3", "ssl"}
+        and not each.is_for_types
+    }
+    assert knowing <= {"delivery", *EDGES}
+
+
+def test_events_are_pure() -> None:
+    """Messages and batches touch no file, clock, network or chance: times and ids are arguments."""
+    world = {"os", "io", "pathlib", "socket", "random", "secrets", "threading", "logging", "subprocess", "tempfile"}
+    clocks = {"time.time", "time.monotonic", "datetime.now", "datetime.utcnow", "date.today", "uuid4", "uuid1", "open"}
+    touched = {each.imported for each in imports() if layer(each.importer) == "events"} & world
+    called = {
+        ast.unparse(node.func)
+        for module, tree in MODULES.items()
+        if layer(module) == "events"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    }
+    assert (touched, called & clocks) == (set(), set())
+
+
+def test_no_submodule_shadows_a_public_name() -> None:
+    """`import segment_gevent.x` sets the attribute x of the package: it must not be a name that callers use."""
+    submodules = {module.name for module in pkgutil.iter_modules(segment_gevent.__path__)}
+    assert submodules & {*segment_gevent.__all__, *dir(segment_gevent.Client)} == set()
+
+
+def test_importing_the_package_does_nothing() -> None:
+    """No hub, greenlet, thread, patching, signal handler or log handler, and no ssl, which would break a later patch."""
+    program = """
+import gc, logging, signal, sys, threading
+before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+import segment_gevent
+from gevent import Greenlet
+from gevent._hub_local import get_hub_if_exists
+from gevent.monkey import saved
+assert get_hub_if_exists() is None, "a hub"
+assert not [each for each in gc.get_objects() if isinstance(each, Greenlet)], "a greenlet"
+assert threading.active_count() == 1, "a thread"
+assert not saved, "patched"
+assert before == {number: signal.getsignal(number) for number in before}, "a signal handler"
+assert not logging.root.handlers and not logging.getLogger("segment_gevent").handlers, "a log handler"
+print(sorted({"ssl", "requests", "urllib3", "http.client", "sqlite3", "click", "rich"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+@pytest.mark.parametrize("name", segment_gevent.__all__)
+def test_public_names_are_documented(name: str) -> None:
+    """Each has a docstring of its own, so have a class's public methods, and a page of the docs or the README names it."""
+    thing = getattr(segment_gevent, name)
+    if inspect.isclass(thing) or inspect.isfunction(thing):
+        assert inspect.getdoc(thing)
+    if inspect.isclass(thing):
+        methods = [each for each in vars(thing).values() if inspect.isfunction(each)]
+        assert [each.__name__ for each in methods if not each.__name__.startswith("_") and not each.__doc__] == []
+    pages = [PACKAGE.parent / "README.md", *(PACKAGE.parent / "docs").glob("*.md")]
+    named = re.compile(rf"`{name}\b|segment(_gevent)?\.{name}\b")
+    assert any(named.search(page.read_text(encoding="utf-8")) for page in pages), f"no page names {name}"

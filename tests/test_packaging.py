@@ -1,0 +1,52 @@
+"""What the package promises to installers, and that it is what the tests run with."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from importlib.metadata import entry_points, requires
+from pathlib import Path
+
+import segment_gevent
+
+ROOT = Path(segment_gevent.__file__).parent.parent
+
+
+def bounds(lines: list[str], operator: str) -> dict[str, str]:
+    """The version after `operator` of each requirement that has one, by the project's name."""
+    found = (re.match(rf"([\w-]+)(?:\[\w+\])? ?{operator} ?([\w.]+)", line.strip()) for line in lines)
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_the_lowest_versions_are_the_ones_tested() -> None:
+    """The environment `lowest` pins exactly the bounds that an installation honours, those of the extra `cli` included."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    of_users = [line for line in requires("segment-gevent") or [] if "extra ==" not in line or 'extra == "cli"' in line]
+    promised = bounds(of_users, ">=")
+    tested = bounds(tox["testenv:lowest"]["deps"].splitlines(), "==")
+    assert {name: _numbers(version) for name, version in tested.items()} == {
+        name: _numbers(version) for name, version in promised.items()
+    }
+
+
+def _numbers(version: str) -> list[int]:
+    numbers = [int(part) for part in version.split(".")]
+    return [*numbers, *[0] * (3 - len(numbers))]
+
+
+def test_every_dependency_has_a_lowest_version() -> None:
+    """A dependency without a bound would be tested in its newest version only."""
+    of_users = [line for line in requires("segment-gevent") or [] if "extra ==" not in line]
+    assert [line for line in of_users if ">=" not in line] == []
+
+
+def test_the_command_is_installed() -> None:
+    """`segment-gevent` and `python -m segment_gevent` are the same function."""
+    (command,) = entry_points(group="console_scripts", name="segment-gevent")
+    assert command.value == "segment_gevent.cli:main"
+
+
+def test_type_checkers_are_told_to_look() -> None:
+    """The package ships its types."""
+    assert (Path(segment_gevent.__file__).parent / "py.typed").exists()

@@ -58,16 +58,24 @@ class LocalSegment:
         self._process: subprocess.Popen[str] | None = None
         self._owner = 0
 
+    def launch(self) -> LocalSegment:
+        """Set the server going without waiting for it: `start` waits later."""
+        self._process = start_module("segment_gevent.debugger", "--port", str(self.port), *self._options)
+        self._owner = os.getpid()
+        self.url = ""
+        return self
+
     def start(self) -> LocalSegment:
-        """Start the server; returns once it listens.
+        """Start the server, unless it runs; returns once it listens.
 
         Raises:
             RuntimeError: when it ends instead; its own words are on stderr.
         """
-        self._process = start_module("segment_gevent.debugger", "--port", str(self.port), *self._options)
-        self._owner = os.getpid()
-        self.url = read_address(self._process)
-        self.port = int(self.url.rpartition(":")[2])
+        if not self.running:
+            self.launch()
+        if not self.url and self._process is not None:
+            self.url = read_address(self._process)
+            self.port = int(self.url.rpartition(":")[2])
         return self
 
     @property

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from servers.local_segment import LocalSegment
@@ -15,23 +17,30 @@ import segment_gevent
 ROOT = os.path.dirname(segment_gevent.__path__[0])
 
 
-def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def start(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo that is on its way; killed, if need be, with the test."""
+    demo = subprocess.Popen(
         [sys.executable, "-m", "segment_gevent", "demo", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": ROOT, **environment},
         start_new_session=True,
     )
+    try:
+        yield demo
+    finally:
+        demo.kill()
+        demo.communicate()
 
 
 def run(*arguments: str, **environment: str) -> tuple[int, list[str]]:
-    """The exit code and the lines of a whole demo."""
+    """The exit code of a whole demo and all lines that it wrote."""
     with start(*arguments, **environment) as demo:
-        output, _ = demo.communicate(timeout=100)
-    return demo.returncode, output.splitlines()
+        output, errors = demo.communicate(timeout=100)
+        return demo.returncode, [*output.splitlines(), *errors.splitlines()]
 
 
 def test_it_delivers_everything_once() -> None:
@@ -82,11 +91,11 @@ def test_ctrl_c_ends_all_of_it(segment_server: LocalSegment) -> None:
     with start("--write-key", "key", "--host", segment_server.url, "--requests", "10000000") as demo:
         segment_server.wait_for(100)
         os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
-        output, _ = demo.communicate(timeout=60)
-    assert demo.returncode == 1
-    assert "Aborted!" in output
-    assert "Traceback" not in output
-    assert "KeyboardInterrupt" not in output
+        output, errors = demo.communicate(timeout=60)
+        assert demo.returncode == 1
+    assert "Aborted!" in errors
+    assert "Traceback" not in errors
+    assert "KeyboardInterrupt" not in errors
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", shop_port(output)), timeout=20)
 

@@ -20,7 +20,8 @@ from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFail
 from segment_gevent.delivery.trouble import logger_for
 from segment_gevent.errors import ConfigError, ValidationError
 from segment_gevent.events import message
-from segment_gevent.events.message import Fields, Id, MessageIds, Timestamp
+from segment_gevent.events.message import Fields, Id, MessageIds
+from segment_gevent.events.timestamps import Timestamp
 from segment_gevent.options import Options, Seconds, options_from, seconds
 
 P = ParamSpec("P")

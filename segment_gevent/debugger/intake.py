@@ -16,7 +16,8 @@ import orjson
 
 from segment_gevent.debugger.store import Event
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES
-from segment_gevent.events.message import MESSAGE_LIMIT, TYPES, problems
+from segment_gevent.events.message import MESSAGE_LIMIT, TYPES
+from segment_gevent.events.problems import problems
 
 BATCH_CALLS = ("batch", "import")
 # analytics.js shortens its calls to one letter: /v1/t is /v1/track.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 import time
 import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from gevent import Timeout, get_hub
@@ -16,7 +18,7 @@ from segment_gevent.delivery import retry
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import DeliveryError
 from segment_gevent.events.batch import Batch, Envelope
-from segment_gevent.events.message import stamp
+from segment_gevent.events.timestamps import stamp
 from segment_gevent.options import Options
 from segment_gevent.version import __version__
 
@@ -32,7 +34,7 @@ GZIP_WINDOW = 31
 class Flight(Batch):
     """A batch that was taken from the buffer, until it has its fate."""
 
-    __slots__ = ("attempts", "first", "sent_at", "since", "started")
+    __slots__ = ("attempts", "first", "is_settled", "sent_at", "since", "started")
 
     def __init__(self, envelope: Envelope, *, first: int, since: float) -> None:
         super().__init__(envelope)
@@ -41,6 +43,7 @@ class Flight(Batch):
         self.attempts = 0
         self.started = 0.0  # when it was first sent, in monotonic seconds
         self.sent_at = ""
+        self.is_settled = False
 
 
 class Outcome(NamedTuple):
@@ -51,7 +54,7 @@ class Outcome(NamedTuple):
 
 
 class OutOfTimeError(Exception):
-    """The deadline came before the outcome; the flight is still pending."""
+    """The deadline came before the outcome, or the process is a forked child; the flight is still pending."""
 
 
 class Sender:
@@ -64,6 +67,7 @@ class Sender:
         self._logger = logger
         self._is_failing = False
         self._pauses: set[Event] = set()
+        self._pid = os.getpid()
         credentials = base64.b64encode(f"{options.api_key}:".encode()).decode()
         self._headers = {
             "Authorization": f"Basic {credentials}",
@@ -79,12 +83,13 @@ class Sender:
         A background greenlet's waits do not keep `gevent.wait()` and `hub.join()` from returning.
 
         Raises:
-            OutOfTimeError: the monotonic time `until` would pass before the next attempt could end.
+            OutOfTimeError: the monotonic time `until` would pass before the next attempt could end, or this greenlet
+                woke up in a forked child, where the flight is the parent's.
             BaseException: whatever was thrown into the caller's greenlet, its own `gevent.Timeout` too.
         """
         while True:
             try:
-                response = self._attempt(flight, until)
+                response = self._attempt(flight, until, is_background=is_background)
             except DeliveryError as error:
                 error.attempts = flight.attempts
                 wait = self._wait_before_retry(flight, error)
@@ -103,10 +108,10 @@ class Sender:
         for pause in list(self._pauses):
             pause.set()
 
-    def _attempt(self, flight: Flight, until: float | None) -> requests.Response:
+    def _attempt(self, flight: Flight, until: float | None, *, is_background: bool) -> requests.Response:
         now = time.monotonic()
         seconds = self._options.send_timeout if until is None else min(self._options.send_timeout, until - now)
-        if seconds <= 0:
+        if seconds <= 0 or self._pid != os.getpid():
             raise OutOfTimeError
         headers = self._headers
         if flight.attempts:
@@ -119,16 +124,20 @@ class Sender:
         body = flight.body(flight.sent_at)
         if self._options.gzip:
             body = _gzipped(body, self._options.gzip_level)
-        response = self._send(body, headers, seconds)
+        response = self._send(body, headers, seconds, is_background=is_background)
         status = response.status_code
         self._counters.count_sent(len(body), status)
         if not retry.is_delivered(status):
             raise DeliveryError(
-                f"the server answered {status} {response.reason or ''}".rstrip(), reason="status", response=response
+                f"the server answered {status} {getattr(response, 'reason', None) or ''}".rstrip(),
+                reason="status",
+                response=response,
             )
         return response
 
-    def _send(self, body: bytes, headers: dict[str, str], seconds: float) -> requests.Response:
+    def _send(
+        self, body: bytes, headers: dict[str, str], seconds: float, *, is_background: bool
+    ) -> requests.Response:
         """One request within `seconds`; what went wrong on the way becomes a DeliveryError, here and nowhere else."""
         limit = Timeout.start_new(seconds)
         try:
@@ -137,9 +146,9 @@ class Sender:
                 raise TypeError(f"status_code is {type(response.status_code).__name__}, not int")
             return response
         except Timeout as expired:
-            if expired is not limit:
-                raise  # the caller's own
-            raise DeliveryError(f"no answer within {seconds:g} s", reason="timeout") from expired
+            if expired is not limit and not is_background:
+                raise  # the caller's own; in the background there is no caller, and it is the transport's
+            raise DeliveryError(f"no answer within {expired.seconds} s", reason="timeout") from expired
         except DeliveryError:
             raise
         except Exception as error:
@@ -155,7 +164,8 @@ class Sender:
         if flight.attempts > options.max_retries:
             return None
         wait = retry.backoff(flight.attempts, random.random())  # noqa: S311 - jitter is no secret
-        asked = None if error.response is None else retry.retry_after(error.response.headers)
+        headers = getattr(error.response, "headers", None)
+        asked = retry.retry_after(headers) if isinstance(headers, Mapping) else None
         if asked is not None:
             wait = asked
         if time.monotonic() + wait - flight.started > options.max_retry_duration:

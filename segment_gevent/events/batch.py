@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 
 from segment_gevent.events.encoding import encode
+from segment_gevent.events.timestamps import STAMP_LENGTH
 
 BATCH_BYTES = 500_000
 """Bytes of a request's uncompressed body, at most, as Segment's HTTP API has it."""
@@ -15,7 +16,6 @@ BATCH_MESSAGES = 2_500
 _OPEN = b'{"batch":['
 _SENT_AT = b'],"sentAt":"'
 _WRITE_KEY = b'","writeKey":'
-_SENT_AT_LENGTH = 24  # of every time that `segment_gevent.events.message.stamp` returns
 
 
 class Envelope:
@@ -25,12 +25,12 @@ class Envelope:
 
     def __init__(self, write_key: str) -> None:
         self._tail = _WRITE_KEY + encode(write_key) + b"}"
-        self.size = len(_OPEN) + len(_SENT_AT) + _SENT_AT_LENGTH + len(self._tail)
+        self.size = len(_OPEN) + len(_SENT_AT) + STAMP_LENGTH + len(self._tail)
 
     def wrap(self, messages: list[bytes], sent_at: str) -> bytes:
         """Return the body of a request; `sent_at` is 24 characters long."""
-        if len(sent_at) != _SENT_AT_LENGTH:
-            raise ValueError(f"sentAt must be {_SENT_AT_LENGTH} characters, not {len(sent_at)}")
+        if len(sent_at) != STAMP_LENGTH:
+            raise ValueError(f"sentAt must be {STAMP_LENGTH} characters, not {len(sent_at)}")
         return b"".join((_OPEN, b",".join(messages), _SENT_AT, sent_at.encode("ascii"), self._tail))
 
 

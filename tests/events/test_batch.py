@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Batch, Envelope
-from segment_gevent.events.message import stamp
+from segment_gevent.events.timestamps import stamp
 
 SENT_AT = "2026-11-23T15:19:40.388Z"
 

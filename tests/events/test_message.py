@@ -1,15 +1,12 @@
-"""Messages: what each call checks and sends, the rules for ids and timestamps, the verdict on those made elsewhere."""
+"""Messages: what each call checks and sends, and the rules for ids."""
 
 import json
-import math
-import subprocess
 import sys
 import threading
-import time
 import tracemalloc
 from collections import UserDict
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import date
 from decimal import Decimal
 from enum import Enum, IntEnum
 from fractions import Fraction
@@ -18,7 +15,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_gevent.errors import ValidationError
@@ -26,18 +23,16 @@ from segment_gevent.events.encoding import LEVELS
 from segment_gevent.events.message import (
     LIBRARY,
     MESSAGE_ID_LIMIT,
-    TYPES,
     MessageIds,
     alias,
     group,
     identify,
     page,
-    problems,
     screen,
     seal,
-    stamp,
     track,
 )
+from segment_gevent.events.problems import problems
 
 NOW = 1795447180.388  # 2026-11-23T15:19:40.388Z
 NOW_TEXT = "2026-11-23T15:19:40.388Z"
@@ -325,161 +320,12 @@ def test_a_prefix_leaves_room_to_count():
         MessageIds("p" * 77)
 
 
-# Timestamps.
-
-
-@pytest.fixture(params=["UTC", "America/New_York", "Asia/Kolkata"])
-def local_zone(request, monkeypatch):
-    """The process in another time zone."""
-    monkeypatch.setenv("TZ", request.param)
-    time.tzset()
-    yield request.param
-    monkeypatch.undo()
-    time.tzset()
+# The encoded message.
 
 
 def test_a_message_is_stamped_at_the_call():
     """In UTC with milliseconds."""
     assert sent_time(None) == NOW_TEXT
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "1970-01-01T00:00:00.000Z"),
-        (0.0006, "1970-01-01T00:00:00.001Z"),
-        (NOW, NOW_TEXT),
-        (1795447180.9996, "2026-11-23T15:19:41.000Z"),
-        (-62135596800, "0001-01-01T00:00:00.000Z"),
-        (253402300799.999, "9999-12-31T23:59:59.999Z"),
-    ],
-)
-def test_stamps_have_24_characters(seconds, text):
-    """Whatever the year; milliseconds are rounded, over the second too."""
-    assert stamp(seconds) == text
-
-
-@given(st.datetimes(datetime(1971, 1, 1), datetime(9990, 1, 1)))
-def test_stamp_says_what_datetime_says(moment):
-    """The kept second changes nothing."""
-    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=timezone.utc)
-    assert stamp(moment.timestamp()) == moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@pytest.mark.parametrize(
-    ("timestamp", "text"),
-    [
-        (datetime(2026, 11, 23, 15, 19, 40, 388999, timezone.utc), NOW_TEXT),
-        (datetime(2026, 11, 23, 10, 19, 40, 388000, timezone(timedelta(hours=-5))), NOW_TEXT),
-        (datetime(2012, 5, 8, 23, 41, 54), "2012-05-08T23:41:54.000Z"),
-        (date(2026, 11, 23), "2026-11-23T00:00:00.000Z"),
-        (date(1, 1, 1), "0001-01-01T00:00:00.000Z"),
-        (datetime(1, 1, 1), "0001-01-01T00:00:00.000Z"),
-        (datetime(9999, 12, 31, 23, 59, 59, 999999), "9999-12-31T23:59:59.999Z"),
-        ("2010-05-08T23:41:54.000Z", "2010-05-08T23:41:54.000Z"),
-        ("2010-05-08T23:41:54", "2010-05-08T23:41:54.000Z"),
-        ("2010-05-08T23:41:54.1239+02:00", "2010-05-08T21:41:54.123Z"),
-        ("8 May 2010 11:41 pm UTC", "2010-05-08T23:41:00.000Z"),
-        ("2010-05-08", "2010-05-08T00:00:00.000Z"),
-        (np.str_("2010-05-08"), "2010-05-08T00:00:00.000Z"),
-    ],
-)
-def test_what_a_timestamp_may_be(timestamp, text, local_zone):
-    """An instant is the same in whatever zone the process runs."""
-    assert sent_time(timestamp) == text
-
-
-@pytest.mark.parametrize("off", [timedelta(0), timedelta(seconds=5), timedelta(seconds=-5), timedelta(seconds=2)])
-def test_a_naive_datetime_around_now_is_local_time(off, local_zone):
-    """`datetime.now()` means now, as a datetime and as a string, up to five seconds either side."""
-    moment = datetime.fromtimestamp(NOW) + off
-    expected = stamp(NOW + off.total_seconds())
-    assert sent_time(moment) == sent_time(moment.isoformat()) == expected
-
-
-@pytest.mark.parametrize(
-    "off", [timedelta(seconds=5, milliseconds=1), timedelta(seconds=-5, milliseconds=-1), timedelta(days=-900)]
-)
-def test_any_other_naive_datetime_is_utc(off, local_zone):
-    """`datetime.utcnow()` and historical data."""
-    moment = datetime.fromtimestamp(NOW) + off
-    assert sent_time(moment) == sent_time(moment.isoformat()) == moment.isoformat(timespec="milliseconds") + "Z"
-    utc = datetime.fromtimestamp(NOW, timezone.utc).replace(tzinfo=None)
-    assert sent_time(utc) == NOW_TEXT
-
-
-def test_a_string_without_a_day_is_of_today(local_zone):
-    """The day of the call, not that of the parser's import; and a local abbreviation is understood."""
-    assert sent_time("10:30") == "2026-11-23T10:30:00.000Z"
-    noon = {"UTC": "12:00", "America/New_York": "16:00", "Asia/Kolkata": "06:30"}[local_zone]
-    assert sent_time(f"2026-07-01 12:00 {time.tzname[time.daylight]}") == f"2026-07-01T{noon}:00.000Z"
-
-
-class Refusing(tzinfo):
-    def utcoffset(self, when):
-        raise RuntimeError("no such zone")
-
-    dst = tzname = utcoffset
-
-
-@pytest.mark.parametrize(
-    "timestamp",
-    [
-        0,
-        NOW,
-        True,
-        Decimal(1),
-        b"2010-05-08",
-        timedelta(1),
-        object(),
-        "",
-        "yesterday",
-        "2010-13-08",
-        "2010-05-08T25:00:00Z",
-        "2010-05-08 10:00 XYZ",
-        "9" * 5000,
-        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
-        datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-14))),
-        datetime(2026, 1, 1, tzinfo=Refusing()),
-    ],
-    ids=lambda value: repr(value)[:40],
-)
-def test_other_timestamps_are_refused(timestamp):
-    """With the argument and the type in the text, and without a word of the rest of the call."""
-    with pytest.raises(ValidationError, match=rf"timestamp .*\b{type(timestamp).__name__}\b"):
-        sent_time(timestamp)
-
-
-@given(st.datetimes(timezones=st.none() | st.timezones()))
-@example(datetime(2026, 11, 1, 1, 30, fold=1))
-def test_every_datetime_is_sent_or_refused(moment):
-    """As 24 characters that name the same instant; only what lies outside of the calendar in UTC is refused."""
-    offset = moment.utcoffset() or timedelta(0)
-    try:
-        text = sent_time(moment, now=math.inf)
-    except ValidationError:
-        assert moment.year in (1, 9999)
-        assert offset
-        return
-    assert len(text) == 24
-    assert text == (moment.replace(tzinfo=None) - offset).isoformat(timespec="milliseconds") + "Z"
-
-
-def test_dateutil_is_imported_when_a_string_comes():
-    """Not by the calls that need no parser."""
-    program = """
-import sys
-from datetime import datetime
-from segment_gevent.events import message
-message.seal(message.track("s", "u", "E", {}), None, datetime(2026, 1, 1), None, None, new_id="m", now=0)
-assert "dateutil" not in sys.modules
-message.seal(message.track("s", "u", "E", {}), None, "2026-01-01", None, None, new_id="m", now=0)
-assert "dateutil" in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-# The encoded message.
 
 
 def test_a_sealed_message_holds_no_more_memory_than_its_length():
@@ -521,107 +367,3 @@ def test_what_we_send_is_a_valid_message(fields, context, timestamp, integration
     data = seal(fields, context, timestamp, integrations, message_id, new_id="new-0", now=NOW)
     assert problems(json.loads(data), strict=True) == []
     assert sys.getsizeof(data) == sys.getsizeof(b"") + len(data)
-
-
-# Messages made elsewhere.
-
-
-def valid(**changes):
-    message = {
-        "type": "track",
-        "userId": "u",
-        "event": "E",
-        "properties": {},
-        "messageId": "m",
-        "timestamp": NOW_TEXT,
-        "context": {"library": {"name": "analytics-node", "version": "3.1.0"}},
-    }
-    message.update(changes)
-    return {field: value for field, value in message.items() if value is not ...}
-
-
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(
-    "message",
-    [
-        valid(),
-        valid(anonymousId=None, integrations=None, category=None),
-        valid(userId=..., anonymousId="s", extra={"our": "own"}, writeKey="key"),
-        valid(type="identify", event=..., properties=..., traits={}),
-        valid(type="alias", previousId="old", event=...),
-        valid(type="group", groupId="g", event=...),
-        valid(type="page", name="Home", category="Docs", event=...),
-        valid(messageId="m" * 99),
-        valid(timestamp="2026-11-23T15:19:40+00:00"),
-        valid(timestamp="2026-11-23T15:19:40.388123-0530"),
-        valid(timestamp="2026-11-23 15:19Z"),
-    ],
-)
-def test_valid_messages_of_any_library(message, strict):
-    """Fields that are null or not of the API do no harm."""
-    assert problems(message, strict=strict) == []
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        ([], ["a message must be an object, not an array"]),
-        (None, ["a message must be an object, not null"]),
-        (
-            valid(type=...),
-            [
-                "type is missing",
-            ],
-        ),
-        (valid(type="click"), [f"type must be one of {', '.join(TYPES)}"]),
-        (valid(type=["track"]), [f"type must be one of {', '.join(TYPES)}"]),
-        (valid(userId=...), ["userId or anonymousId is missing"]),
-        (valid(userId="", anonymousId=None), ["userId or anonymousId is missing"]),
-        (valid(userId=7), ["userId must be a string, not a number"]),
-        (valid(userId=True), ["userId must be a string, not a boolean"]),
-        (valid(event=...), ["event is missing"]),
-        (valid(event=""), ["event is empty"]),
-        (valid(event=["E"]), ["event must be a string, not an array"]),
-        (valid(properties=[]), ["properties must be an object, not an array"]),
-        (valid(integrations="all"), ["integrations must be an object, not a string"]),
-        (valid(type="group"), ["groupId is missing"]),
-        (valid(type="alias", userId=...), ["userId is missing", "previousId is missing"]),
-        (valid(type="page", name=7), ["name must be a string, not a number"]),
-        (valid(messageId=""), ["messageId is empty"]),
-        (valid(messageId="m" * 100), ["messageId must be under 100 characters, not 100"]),
-        (valid(messageId=7), ["messageId must be a string, not a number"]),
-        (valid(timestamp=NOW), ["timestamp must be an ISO 8601 time such as 2026-11-23T15:19:40.388Z"]),
-        (valid(timestamp="yesterday"), ["timestamp must be an ISO 8601 time such as 2026-11-23T15:19:40.388Z"]),
-        (valid(timestamp="2026-11-23T15:19:40"), ["timestamp has no time zone"]),
-        (valid(timestamp="2026-11-23"), ["timestamp has no time zone"]),
-        (valid(timestamp="2026-13-23T15:19:40Z"), ["timestamp does not exist: month must be in 1..12"]),
-    ],
-)
-def test_what_is_wrong_is_said_in_words(message, expected):
-    """One sentence a mistake, naming the field."""
-    assert problems(message) == expected
-
-
-def test_what_every_library_sends_is_missed_when_strict():
-    """The API itself does without."""
-    bare = {"type": "track", "anonymousId": "s", "event": "E"}
-    assert problems(bare) == []
-    assert problems(bare, strict=True) == ["messageId is missing", "timestamp is missing", "context.library is missing"]
-    assert problems(valid(context={"library": {"name": "x"}}), strict=True) == ["context.library.version is missing"]
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=5,
-)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from([*sorted(valid()), "anonymousId", "groupId", "previousId", "name", "traits"]), json_values
-    )
-)
-def test_any_json_gets_a_verdict(message):
-    """Never an exception, and at least the word that the type is wrong."""
-    assert any("type" in text for text in problems(message, strict=True))

@@ -6,7 +6,6 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,7 +19,7 @@ from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFail
 from segment_gevent.delivery.trouble import logger_for
 from segment_gevent.errors import ConfigError, ValidationError
 from segment_gevent.events import message
-from segment_gevent.events.message import Fields, Id, MessageIds
+from segment_gevent.events.message import Fields, Id
 from segment_gevent.events.timestamps import Timestamp
 from segment_gevent.options import Options, Seconds, options_from, seconds
 
@@ -226,9 +225,9 @@ class Client:
             timeout: seconds or a timedelta, at most; left out, the option `flush_timeout`.
 
         Returns:
-            True when every message pending at the call was delivered, and so when none was. False when one failed or was
-            dropped; when one still waits at the time-out, and goes on to be delivered; and when called in the hub, where
-            nothing can wait: there it only wakes the flusher. The callbacks of what it waited for have run.
+            True when every message pending at the call was delivered, and so when none was. False when one failed or
+            was dropped; when one still waits at the time-out, and goes on to be delivered; and when called in the hub,
+            where nothing can wait: there it only wakes the flusher. The callbacks of what it waited for have run.
 
         Raises:
             ValidationError: `timeout` is no duration.
@@ -278,7 +277,7 @@ class Client:
         return listen(self._callbacks.success, callback)
 
     def on_failure(self, callback: OnFailure) -> OnFailure:
-        """Call `callback(data, error)` once a batch that was given up; `error` is a `DeliveryError`. As `on_success`."""
+        """Call `callback(data, error)` once a batch given up; `error` is a `DeliveryError`. Else as `on_success`."""
         return listen(self._callbacks.failure, callback)
 
     def on_drop(self, callback: OnDrop) -> OnDrop:

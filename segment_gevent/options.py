@@ -28,7 +28,7 @@ Seconds = float | timedelta
 
 
 class LeftOut(str):
-    """A default that can be told from the same text given by a caller, who means it even where the environment says else."""
+    """A default that can be told from the same text given by a caller, which goes over the environment."""
 
     __slots__ = ()
 

@@ -53,3 +53,17 @@ def segment_server_tls(certificate_authority: trustme.CA, tmp_path: Path) -> Ite
     """The same over https; its certificate is good for 127.0.0.1 and localhost to who trusts `ca_bundle`."""
     with tls_segment(certificate_authority, tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def make_client() -> Iterator[Callable[..., Client]]:
+    """Makes clients as `Client` does, with a write key, and ends them with the test, whatever they still hold."""
+    made: list[Client] = []
+
+    def make(**options: Any) -> Client:
+        made.append(Client("write-key", **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.shutdown(0)

@@ -51,7 +51,7 @@ def package_modules() -> list[str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if programs(page)], ids=name_of)
 def test_examples_run(page: Path, segment_server: LocalSegment, tmp_path: Path) -> None:
-    """The Python blocks of a page, one after another in one new process, end well, say nothing, and send only good messages."""
+    """A page's Python blocks, one after another in one process, end well, complain of nothing, send good messages."""
     program = tmp_path / "page.py"
     program.write_text("\n".join(programs(page)), encoding="utf-8")
     environment = {

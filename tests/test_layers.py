@@ -169,7 +169,7 @@ def test_no_submodule_shadows_a_public_name() -> None:
 
 
 def test_importing_the_package_does_nothing() -> None:
-    """No hub, greenlet, thread, patching, signal handler or log handler, and no ssl, which would break a later patch."""
+    """No hub, greenlet, thread, patch, signal handler or log handler, and no ssl, which would break a later patch."""
     program = """
 import gc, logging, signal, sys, threading
 before = {number: signal.getsignal(number) for number in signal.valid_signals()}
@@ -191,7 +191,7 @@ print(sorted({"ssl", "requests", "urllib3", "http.client", "sqlite3", "click", "
 
 @pytest.mark.parametrize("name", segment_gevent.__all__)
 def test_public_names_are_documented(name: str) -> None:
-    """Each has a docstring of its own, so have a class's public methods, and a page of the docs or the README names it."""
+    """Each has a docstring, so have a class's public methods, and a page of the docs or the README names it."""
     thing = getattr(segment_gevent, name)
     if inspect.isclass(thing) or inspect.isfunction(thing):
         assert inspect.getdoc(thing)

@@ -60,4 +60,4 @@ class DeliveryError(SegmentError):
 
     @property
     def status(self) -> int | None:
-        return None if self.response is None else self.response.status_code
+        return getattr(self.response, "status_code", None)

@@ -15,12 +15,18 @@ class Buffer:
 
     The queue is unbounded and the bound is kept here: a bounded blocking put from another thread ends in LoopExit,
     and a put that wakes a getter is not seen by another thread's hub until its next timer.
+
+    Attributes:
+        accepted: how many messages were ever put; the ordinal that the next one gets. Never one that is not there yet.
+        taken: how many left; the ordinal of the oldest that waits. One thread at a time takes.
     """
 
     def __init__(self, *, max_messages: int, max_bytes: int) -> None:
         self.max_messages = max_messages
         self.max_bytes = max_bytes
-        self.bytes = 0
+        self._bytes_in = 0  # grows by a plain `+=` of a name only, which no other native thread can interrupt
+        self._bytes_out = 0
+        self.accepted = 0
         self.taken = 0
         self._queue: Queue[bytes] = Queue()
         self._marks: deque[tuple[int, float]] = deque()
@@ -29,9 +35,14 @@ class Buffer:
         self._append = self._queue.put_nowait
 
     @property
-    def accepted(self) -> int:
-        """How many messages were ever put: the ordinal that the next one gets."""
-        return self.taken + self.waiting()
+    def size(self) -> int:
+        """Bytes of the messages that wait."""
+        return self._bytes_in - self._bytes_out
+
+    @property
+    def is_half_empty(self) -> bool:
+        """Whether half of the room, in messages and in bytes, is free again."""
+        return self.waiting() <= self.max_messages // 2 and self.size <= self.max_bytes // 2
 
     @property
     def oldest(self) -> float | None:
@@ -43,13 +54,15 @@ class Buffer:
 
     def put(self, message: bytes, now: float) -> bool:
         """Take a message in at the monotonic time `now`; False when the buffer is full. Never switches."""
-        if self.waiting() >= self.max_messages or self.bytes + len(message) > self.max_bytes:
+        size = len(message)
+        if self.waiting() >= self.max_messages or self._bytes_in - self._bytes_out + size > self.max_bytes:
             return False
         if now >= self._next_mark:
             self._next_mark = now + AGE_STEP
             self._marks.append((self.accepted, now))
-        self.bytes += len(message)
+        self._bytes_in += size
         self._append(message)
+        self.accepted += 1
         return True
 
     def peek(self) -> bytes | None:
@@ -63,7 +76,8 @@ class Buffer:
             gevent.queue.Empty: none waits.
         """
         message = self._queue.get_nowait()
-        self.bytes -= len(message)
+        size = len(message)
+        self._bytes_out += size
         self.taken += 1
         while len(self._marks) > 1 and self._marks[1][0] <= self.taken:
             self._marks.popleft()

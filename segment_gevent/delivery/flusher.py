@@ -13,9 +13,10 @@ import time
 import weakref
 from _thread import RLock  # native, whatever the application patched; never held across a switch
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gevent import Greenlet, get_hub
+from gevent import Greenlet, GreenletExit, get_hub, getcurrent
 from gevent.event import Event
 
 from segment_gevent.counters import Counters
@@ -122,6 +123,11 @@ class Flusher:
             self._due = self._new_due()
         home.call(self._rouse)
 
+    def make_room(self) -> None:
+        """The buffer is full, maybe of fewer messages than the threshold: send what is there. Never switches."""
+        if self.threshold != NEVER:
+            self.wake()
+
     @property
     def has_pending(self) -> bool:
         """Whether a message has no fate yet."""
@@ -139,9 +145,11 @@ class Flusher:
             greenlet for greenlet in self._greenlets if not greenlet.dead and greenlet.parent is self._home.hub
         ]
         while len(self._greenlets) < self._max_in_flight:
-            self._greenlets.append(Greenlet.spawn(_run, weakref.ref(self), self._due))
+            greenlet = Greenlet.spawn(_run, weakref.ref(self), self._due)
+            greenlet.rawlink(partial(_replace_killed, weakref.ref(self)))
+            self._greenlets.append(greenlet)
         self._due.set()
-        self._arm()  # the timer also brings back a greenlet that is killed before it ever ran
+        self._arm()
 
     # The loop of each greenlet.
 
@@ -155,6 +163,8 @@ class Flusher:
             self._arm()  # another greenlet takes over at the next message, or when the timer fires
             self.threshold = 1
             if isinstance(error, Exception):
+                if not self._is_ours():
+                    return False  # woken in a forked child, or ended in the middle
                 self._logger.exception("the flusher crashed; another takes its place, and no message is lost")
                 return False
             raise
@@ -172,7 +182,8 @@ class Flusher:
     def _rest(self) -> None:
         self._due.clear()
         self.threshold = self._flush_at
-        self._arm()
+        if not self._buffer.waiting():
+            self._arm()  # else it runs on: what came while a batch was in flight has waited for a part of the time
         if self._is_due() and len(self.in_flight) < self._max_in_flight:
             self._due.set()  # something came between the last look and the new threshold
 
@@ -223,18 +234,37 @@ class Flusher:
         except BaseException:
             self._give_back(flight)
             raise
-        if self._is_ours() and flight in self.in_flight:
-            self.in_flight.remove(flight)
-            self._on_settled(flight, outcome)
-            self._notify(flight, delivered=outcome.error is None)
+        if self._claim(flight):
+            try:
+                self._on_settled(flight, outcome)
+            finally:
+                with self._turn:
+                    self.in_flight.remove(flight)
+                self._notify(flight, delivered=outcome.error is None)
+
+    def _claim(self, flight: Flight) -> bool:
+        """Whether the flight is the caller's to settle: at the end another thread may have sent or dropped it too.
+
+        It counts as in flight until it is settled, so that no flush returns between its removal and its callbacks.
+        """
+        if not self._is_ours():
+            return False  # in a forked child the lock may be held by a thread that is no more
+        with self._turn:
+            is_free = flight in self.in_flight and not flight.is_settled
+            flight.is_settled = flight.is_settled or is_free
+        return is_free
 
     def _give_back(self, flight: Flight) -> None:
         """The flight has no outcome: it goes before all that waits, with the attempts that it had."""
-        if self._is_ours() and flight in self.in_flight:
+        if not self._is_ours():
+            return
+        with self._turn:
+            if flight.is_settled or flight not in self.in_flight:
+                return
             self.in_flight.remove(flight)
             self.returned.append(flight)
             self.returned.sort(key=lambda each: each.first)
-            self._notify(None)
+        self._notify(None)
 
     def _notify(self, flight: Flight | None, *, delivered: bool = True) -> None:
         for waiter in list(self._waiters):
@@ -249,7 +279,8 @@ class Flusher:
     @property
     def settled(self) -> int:
         """Every message before this ordinal has its fate."""
-        return min((flight.first for flight in [*self.in_flight, *self.returned]), default=self._buffer.taken)
+        with self._turn:
+            return min((flight.first for flight in [*self.in_flight, *self.returned]), default=self._buffer.taken)
 
     @property
     def oldest(self) -> float | None:
@@ -274,16 +305,17 @@ class Flusher:
                 self._sender.hurry()
             if in_caller:
                 self._drain(waiter, deadline)
+                self._release_if_idle()
             elif not self._wake_home(deadline):
                 if is_last:
                     self._seize()
                 self._drain(waiter, deadline)
-            while self.settled < waiter.target and self._is_ours():
+            while self._is_ours() and self.settled < waiter.target:
                 seconds = deadline - time.monotonic()
                 if seconds <= 0:
                     return False
                 waiter.wait(seconds)
-            return waiter.all_delivered and self._is_ours()
+            return waiter.all_delivered and self._pid == os.getpid()
         finally:
             self._waiters.remove(waiter)
 
@@ -293,7 +325,7 @@ class Flusher:
 
     def _drain(self, waiter: Waiter, deadline: float | None) -> None:
         """Send in the caller's greenlet until the waiter is served; others' flights are waited for."""
-        while self.settled < waiter.target and self._is_ours():
+        while self._is_ours() and self.settled < waiter.target:
             flight = self._next_flight()
             try:
                 if flight is not None:
@@ -313,18 +345,26 @@ class Flusher:
             or bool(self.returned)
             or time.monotonic() - self._last_flush >= self._flush_after
         )
-        if not is_due:
-            return
-        if lifecycle.in_hub():
+        if is_due and lifecycle.in_hub():
             self.wake()
             return
-        self._counters.flushes += 1
-        waiter = Waiter(self._buffer.accepted)
-        self._waiters.append(waiter)
-        try:
-            self._drain(waiter, None)
-        finally:
-            self._waiters.remove(waiter)
+        lifecycle.keep(self)
+        if is_due:
+            self._counters.flushes += 1
+            waiter = Waiter(self._buffer.accepted)
+            self._waiters.append(waiter)
+            try:
+                self._drain(waiter, None)
+            finally:
+                self._waiters.remove(waiter)
+            self._release_if_idle()
+
+    def _release_if_idle(self) -> None:
+        """For who sends in the caller's greenlet: no timer comes to let go of a client that has nothing left."""
+        if not self.has_pending:
+            lifecycle.release(self)
+            if self.has_pending:  # put by another thread between the two looks
+                lifecycle.keep(self)
 
     # Ending.
 
@@ -334,13 +374,17 @@ class Flusher:
 
     def stop(self) -> list[Flight]:
         """End the greenlets; what was pending comes back in flights, for the caller to settle. Never switches."""
-        self.is_over = True
-        left = sorted([*self.in_flight, *self.returned], key=lambda flight: flight.first)
-        self.in_flight.clear()
-        self.returned.clear()
-        while (flight := self._next_flight()) is not None:
-            self.in_flight.remove(flight)
-            left.append(flight)
+        with self._turn:
+            self.is_over = True
+            settled = [flight for flight in self.in_flight if flight.is_settled]
+            self.returned += [flight for flight in self.in_flight if not flight.is_settled]
+            self.in_flight.clear()
+            left = sorted(self.returned, key=lambda flight: flight.first)
+            self.returned.clear()
+            while (flight := self._next_flight()) is not None:
+                self.in_flight.remove(flight)
+                left.append(flight)
+            self.in_flight += settled  # whoever settles one removes it
         lifecycle.release(self)
         self._home.call(self._end_greenlets)
         for waiter in list(self._waiters):
@@ -361,7 +405,8 @@ class Flusher:
         if self._timer is not None:
             self._timer.stop()
         for greenlet in self._greenlets:
-            greenlet.kill(block=False)
+            if greenlet is not getcurrent():  # a transport may be what forked, or shut the client down
+                greenlet.kill(block=False)
 
 
 def _run(reference: weakref.ref[Flusher], due: Event) -> None:
@@ -372,3 +417,10 @@ def _run(reference: weakref.ref[Flusher], due: Event) -> None:
         if flusher is None or not flusher.work():
             return
         del flusher
+
+
+def _replace_killed(reference: weakref.ref[Flusher], greenlet: Greenlet[..., None]) -> None:
+    """In the hub, when a greenlet ended: another takes the place of one that was killed; the timer, of one that crashed."""
+    flusher = reference()
+    if flusher is not None and isinstance(greenlet.value, GreenletExit) and flusher.has_pending:
+        flusher.wake()

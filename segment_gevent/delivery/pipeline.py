@@ -67,6 +67,11 @@ class Pipeline:
             logger=logger,
         )
         self._legacy = Legacy.of_master()
+        if options.async_ and uwsgi.lacks_hub():
+            logger.warning(
+                "uWSGI runs without its gevent loop: no greenlet turns there, and nothing is sent. "
+                "Start it with --gevent, or use async_=False with flush_at=1"
+            )
         lifecycle.register(self)
 
     @property
@@ -87,11 +92,11 @@ class Pipeline:
             self._full.start(
                 "the queue is full (%d messages, %d bytes): new messages are dropped",
                 self._buffer.waiting(),
-                self._buffer.bytes,
+                self._buffer.size,
             )
+            self._flusher.make_room()
             return self._refuse(message, "queue_full")
         if not self._options.async_:
-            lifecycle.keep(self._flusher)
             self._flusher.send_if_due()
             self._after_sending_here()
         elif self._buffer.waiting() >= self._flusher.threshold:
@@ -160,6 +165,7 @@ class Pipeline:
         """In a forked child: leave everything to the parent. Never spawns, blocks or switches."""
         self._is_closed = True
         self._flusher.abandon()
+        self._reporter.abandon()
         if isinstance(self._transport, HttpTransport):
             self._transport.abandon()
 
@@ -198,7 +204,7 @@ class Pipeline:
             self._reporter.put(
                 lambda: self._reporter.tell(listeners, flight.payload(flight.sent_at), result), flight.size
             )
-        if self._full and self._buffer.waiting() <= self._buffer.max_messages // 2:
+        if self._full and self._buffer.is_half_empty:
             # Half-way down, so that a queue on the brink is one trouble and not hundreds.
             self._full.end("the queue has room again; %d messages were dropped")
 

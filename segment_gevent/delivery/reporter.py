@@ -65,6 +65,12 @@ class Reporter:
         if self._runner is None or self._runner.dead:
             self._home.call(self._start)
 
+    def abandon(self) -> None:
+        """In a forked child: the reports are the parent's to run. Never spawns, blocks or switches."""
+        self._reports.clear()
+        if self._runner is not None and self._runner is not getcurrent():  # a callback may be what forked
+            self._runner.kill(block=False)
+
     def run_here(self) -> None:
         """Run what waits in the caller's greenlet; switches if a callback does."""
         if not self.is_current:

@@ -50,7 +50,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     >>> retry_after({"Retry-After": "7"})
     7.0
     """
-    asked = headers.get("Retry-After", "").strip()
+    asked = str(headers.get("Retry-After", "")).strip()
     if not (asked.isascii() and asked.isdigit()):
         return None
     return min(float(asked), LONGEST_RETRY_AFTER)

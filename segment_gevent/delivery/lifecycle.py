@@ -162,7 +162,8 @@ def register(pipeline: Pipeline) -> None:
     if not _is_hooked:
         _is_hooked = True
         os.register_at_fork(after_in_child=_after_fork)
-        atexit.register(_at_exit)
+        if not uwsgi.lacks_hub():
+            atexit.register(_at_exit)
         uwsgi.chain("atexit", _at_uwsgi_exit)
         uwsgi.chain("post_fork_hook", _after_uwsgi_fork)
     _hook_end_of_multiprocessing()

@@ -15,7 +15,26 @@ from types import ModuleType
 
 
 def server() -> ModuleType | None:
-    """The module that exists inside a uWSGI server only."""
+    """The module that exists inside a uWSGI server only; None also where that runs another loop than gevent's."""
+    uwsgi = _module()
+    return uwsgi if uwsgi is not None and _turns_hub(uwsgi) else None
+
+
+def lacks_hub() -> bool:
+    """Whether this is a uWSGI server whose requests run outside greenlets, so that no hub ever turns.
+
+    Its end can't be used either: without the gevent loop it calls `uwsgi.atexit` and the interpreter's exit handlers
+    from a C signal handler, without the GIL, and any use of a greenlet there is a segmentation fault.
+    """
+    uwsgi = _module()
+    return uwsgi is not None and not _turns_hub(uwsgi)
+
+
+def _turns_hub(uwsgi: ModuleType) -> bool:
+    return getattr(uwsgi, "loop", None) in (b"gevent", "gevent")
+
+
+def _module() -> ModuleType | None:
     try:
         return import_module("uwsgi")
     except ImportError:

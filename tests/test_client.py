@@ -397,4 +397,4 @@ def test_an_idle_dropped_client_is_collected(mode: bool) -> None:
         while any(reference() is not None for reference in references):
             gevent.idle()
             gc.collect()
-        gevent.joinall([each for each in alive if "flusher" in repr(each)])
+        gevent.joinall([each for each in alive if "'Flusher'" in repr(each)])

@@ -351,12 +351,13 @@ class Flusher:
         lifecycle.keep(self)
         if is_due:
             self._counters.flushes += 1
-            waiter = Waiter(self._buffer.accepted)
-            self._waiters.append(waiter)
-            try:
-                self._drain(waiter, None)
-            finally:
-                self._waiters.remove(waiter)
+            with lifecycle.BorrowedHub():
+                waiter = Waiter(self._buffer.accepted)
+                self._waiters.append(waiter)
+                try:
+                    self._drain(waiter, None)
+                finally:
+                    self._waiters.remove(waiter)
             self._release_if_idle()
 
     def _release_if_idle(self) -> None:

@@ -152,7 +152,7 @@ class HttpTransport:
         running = sys._current_frames()
         for reference in self._sessions.keyrefs():
             hub = reference()
-            if hub is not None and (hub.dead or hub.thread_ident not in running):
+            if hub is not None and (hub.dead or hub.loop is None or hub.thread_ident not in running):
                 session = self._sessions.pop(hub, None)
                 if session is not None:
                     session.close()

@@ -1,0 +1,115 @@
+"""The buffer: first in, first out, bounded, and exact whichever native threads use it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import gevent.queue
+import pytest
+
+from segment_gevent.delivery.buffer import AGE_STEP, Buffer
+
+
+@pytest.fixture
+def _many_thread_switches() -> Iterator[None]:
+    """The interpreter changes threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def buffer(max_messages: int = 1_000_000, max_bytes: int = 1_000_000_000) -> Buffer:
+    return Buffer(max_messages=max_messages, max_bytes=max_bytes)
+
+
+def test_messages_leave_in_the_order_in_which_they_came() -> None:
+    """The oldest can be looked at before it is taken; ordinals count up from 0."""
+    queue = buffer()
+    for number in range(3):
+        assert queue.put(b"%d" % number, 0.0)
+    assert (queue.peek(), queue.waiting(), queue.size, queue.accepted, queue.taken) == (b"0", 3, 3, 3, 0)
+    assert [queue.take() for _ in range(3)] == [b"0", b"1", b"2"]
+    assert (queue.peek(), queue.waiting(), queue.size, queue.accepted, queue.taken) == (None, 0, 0, 3, 3)
+    with pytest.raises(gevent.queue.Empty):
+        queue.take()
+
+
+@pytest.mark.parametrize(("messages", "size"), [(2, 1_000), (1_000, 8)])
+def test_a_full_buffer_takes_nothing(messages: int, size: int) -> None:
+    """Full of messages or full of bytes, to the byte; what leaves makes room."""
+    queue = buffer(messages, size)
+    assert (queue.put(b"1234", 0.0), queue.put(b"1234", 0.0), queue.put(b"1", 0.0)) == (True, True, False)
+    assert queue.accepted == 2
+    assert not queue.is_half_empty
+    queue.take()
+    assert queue.is_half_empty
+    assert queue.put(b"1", 0.0)
+
+
+def test_it_is_half_empty_when_both_bounds_say_so() -> None:
+    """A queue that is full of bytes stays full though its messages are few."""
+    queue = buffer(1_000, 8)
+    queue.put(b"1234567", 0.0)
+    assert not queue.is_half_empty
+
+
+def test_the_age_is_that_of_the_oldest() -> None:
+    """To a tenth of a second, never younger than it is; none where none waits."""
+    queue = buffer()
+    assert queue.oldest is None
+    for number in range(10):
+        queue.put(b"x", 100.0 + number)
+    ages = []
+    while queue.waiting():
+        ages.append(queue.oldest)
+        queue.take()
+    assert ages == [100.0 + number for number in range(10)]
+    assert queue.oldest is None
+    queue.put(b"x", 109.01)
+    assert queue.oldest == 109.01
+
+
+def test_messages_of_one_moment_share_a_mark() -> None:
+    """The age of a million waiting messages costs a float a tenth of a second."""
+    queue = buffer()
+    came = [100.0 + number * AGE_STEP / 7 for number in range(100)]
+    for when in came:
+        queue.put(b"x", when)
+    for when in came:
+        assert queue.oldest is not None
+        assert when - AGE_STEP - 1e-9 <= queue.oldest <= when
+        queue.take()
+
+
+@pytest.mark.usefixtures("_many_thread_switches")
+def test_native_threads_lose_no_message_and_no_byte() -> None:
+    """Eight put while one takes: counts are exact in the end, and `accepted` never goes back or runs ahead."""
+    queue = buffer()
+    threads, each = 8, 2_000
+    taken: list[bytes] = []
+    seen: list[int] = []
+
+    def put(number: int) -> None:
+        for count in range(each):
+            queue.put(b"%d-%d" % (number, count), count / 1_000)
+
+    def take() -> None:
+        while len(taken) < threads * each:
+            seen.append(queue.accepted)
+            if queue.peek() is not None:
+                taken.append(queue.take())
+
+    workers = [threading.Thread(target=put, args=(number,)) for number in range(threads)]
+    workers.append(threading.Thread(target=take))
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert (queue.accepted, queue.taken, queue.waiting(), queue.size) == (16_000, 16_000, 0, 0)
+    assert seen == sorted(seen)
+    for number in range(threads):
+        own = [message for message in taken if message.startswith(b"%d-" % number)]
+        assert own == [b"%d-%d" % (number, count) for count in range(each)]

@@ -1,0 +1,66 @@
+"""What an answer means: the whole table of statuses, the waits, and what a server may ask for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_gevent.delivery import retry
+
+TRY_AGAIN = {408, 410, 429, 460} | (set(range(500, 600)) - {501, 505, 511})
+DELIVERED = set(range(200, 300))
+
+
+def test_each_status_has_one_meaning() -> None:
+    """Delivered, tried again, or given up: redirects, refusals and what is no HTTP status are given up."""
+    statuses = range(100, 1_000)
+    assert {status for status in statuses if retry.is_delivered(status)} == DELIVERED
+    assert {status for status in statuses if retry.is_retryable(status)} == TRY_AGAIN
+
+
+def test_the_waits_double_up_to_a_minute() -> None:
+    """The first retry goes at once; the draw can make each of the others anything below."""
+    assert [retry.backoff(number, 1.0) for number in range(1, 11)] == [0, 0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert {retry.backoff(number, 0.0) for number in range(1, 11)} == {0.0}
+    assert retry.backoff(10**9, 1.0) == 60.0
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_a_wait_stays_in_its_bounds(number: int, draw: float) -> None:
+    """However many retries, whatever the draw."""
+    assert 0 <= retry.backoff(number, draw) <= retry.LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("299", 299.0),
+        ("301", 300.0),
+        ("9" * 400, 300.0),
+        ("", None),
+        ("-1", None),
+        ("soon", None),
+        ("٣", None),
+        ("²", None),
+        (7, 7.0),
+    ],
+)
+def test_retry_after_is_whole_seconds_up_to_five_minutes(header: str, seconds: float | None) -> None:
+    """What is not understood asks for nothing; a transport of one's own may give a number."""
+    assert retry.retry_after({"Retry-After": header}) == seconds
+
+
+def test_no_retry_after_asks_for_nothing() -> None:
+    """The wait is then our own."""
+    assert retry.retry_after({}) is None
+
+
+@given(st.text())
+def test_any_retry_after_is_read(text: str) -> None:
+    """A header is the server's to write: nothing in it raises."""
+    asked = retry.retry_after({"Retry-After": text})
+    assert asked is None or 0 <= asked <= retry.LONGEST_RETRY_AFTER

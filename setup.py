@@ -8,7 +8,7 @@ here = Path(__file__).parent
 version: dict[str, str] = {}
 exec((here / "segment_gevent" / "version.py").read_text(encoding="utf-8"), version)
 
-cli = ["click>=8.1", "rich>=13"]
+cli = ["click>=8", "rich>=12"]
 test = [
     *cli,
     "attrs",
@@ -35,9 +35,9 @@ setup(
     # Lower bounds are the lowest versions that the tests pass with (`tox -e lowest`). urllib3 is named for its bound:
     # the connections are subclasses of its own, and its version 1 lacks their hooks.
     install_requires=[
-        "gevent>=22.10.1",
+        "gevent>=22.10.2",
         "orjson>=3.9",
-        "python-dateutil>=2.7",
+        "python-dateutil>=2.7.3",
         "requests>=2.30",
         "urllib3>=2.0.2",
     ],

@@ -9,8 +9,10 @@ version: dict[str, str] = {}
 exec((here / "segment_gevent" / "version.py").read_text(encoding="utf-8"), version)
 
 cli = ["click>=8", "rich>=12"]
+oauth = ["PyJWT[crypto]>=2.4"]
 test = [
     *cli,
+    *oauth,
     "attrs",
     "coverage[toml]>=7.4",
     "gunicorn",
@@ -41,7 +43,7 @@ setup(
         "requests>=2.30",
         "urllib3>=2.0.2",
     ],
-    extras_require={"cli": cli, "test": test, "uwsgi": ["uwsgi"]},
+    extras_require={"cli": cli, "oauth": oauth, "test": test, "uwsgi": ["uwsgi"]},
     entry_points={"console_scripts": ["segment-gevent = segment_gevent.cli:main"]},
     keywords=["segment", "analytics", "gevent", "greenlet", "gunicorn", "uwsgi"],
     classifiers=[

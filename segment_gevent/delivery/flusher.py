@@ -118,6 +118,8 @@ class Flusher:
         lifecycle.keep(self)
         home = self._home
         if not home.is_here and (home.is_gone or (not home.has_run and lifecycle.runs_under_a_hub())):
+            if home.is_gone:
+                self._seize()  # what its greenlets had in flight, they never settle
             home.move_here()
             self._timer = None
             self._due = self._new_due()
@@ -135,14 +137,15 @@ class Flusher:
 
     @property
     def is_alive(self) -> bool:
-        return any(not greenlet.dead for greenlet in self._greenlets) and not self._home.is_gone
+        return any(not greenlet.ready() for greenlet in self._greenlets) and not self._home.is_gone
 
     def _rouse(self) -> None:
         """In the home thread: see that the greenlets exist, and wake them."""
         if self.is_over:
             return
+        # Ready, for one that a KeyboardInterrupt ends is not yet dead when gevent raises that in the main greenlet too.
         self._greenlets = [
-            greenlet for greenlet in self._greenlets if not greenlet.dead and greenlet.parent is self._home.hub
+            greenlet for greenlet in self._greenlets if not greenlet.ready() and greenlet.parent is self._home.hub
         ]
         while len(self._greenlets) < self._max_in_flight:
             greenlet = Greenlet.spawn(_run, weakref.ref(self), self._due)

@@ -10,9 +10,10 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from functools import partial
 
 import orjson
-from gevent import Timeout
+from gevent import Timeout, getcurrent
 
 from segment_gevent.counters import COUNTERS, Counters, Stats
 from segment_gevent.delivery import lifecycle, uwsgi
@@ -50,6 +51,7 @@ class Pipeline:
         self._full = Trouble(logger)
         self._losing = Trouble(logger)
         self._is_closed = False
+        self._telling_drops: set[object] = set()
         self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
         self._transport = options.transport or _http(options)
         self._buffer = Buffer(max_messages=options.max_queue_size, max_bytes=options.max_queue_bytes)
@@ -220,14 +222,20 @@ class Pipeline:
         return False
 
     def _drop(self, messages: Iterable[bytes], reason: str) -> None:
-        listeners = self._callbacks.drop
+        # What an on_drop callback tracks and is dropped too is not told again: it would never end.
+        is_told = self._callbacks.drop and getcurrent() not in self._telling_drops
         for message in messages:
             self._counters.drop(reason)
-            if listeners:
-                self._reporter.put(
-                    lambda message=message: self._reporter.tell(listeners, orjson.loads(message), reason),  # type: ignore[misc]
-                    len(message),
-                )
+            if is_told:
+                self._reporter.put(partial(self._tell_drop, message, reason), len(message))
+
+    def _tell_drop(self, message: bytes, reason: str) -> None:
+        me = getcurrent()
+        self._telling_drops.add(me)
+        try:
+            self._reporter.tell(self._callbacks.drop, orjson.loads(message), reason)
+        finally:
+            self._telling_drops.discard(me)
 
     def _run_last_reports(self, deadline: float) -> None:
         if self._reporter.is_current:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from gevent.queue import Queue
 
@@ -16,12 +17,16 @@ class Buffer:
     The queue is unbounded and the bound is kept here: a bounded blocking put from another thread ends in LoopExit,
     and a put that wakes a getter is not seen by another thread's hub until its next timer.
 
+    Args:
+        on_mark: called after a put, at most once in `AGE_STEP` seconds and whenever the buffer was empty: for looks that
+            would be too dear at each message.
+
     Attributes:
         accepted: how many messages were ever put; the ordinal that the next one gets. Never one that is not there yet.
         taken: how many left; the ordinal of the oldest that waits. One thread at a time takes.
     """
 
-    def __init__(self, *, max_messages: int, max_bytes: int) -> None:
+    def __init__(self, *, max_messages: int, max_bytes: int, on_mark: Callable[[], None] | None = None) -> None:
         self.max_messages = max_messages
         self.max_bytes = max_bytes
         self._bytes_in = 0  # grows by a plain `+=` of a name only, which no other native thread can interrupt
@@ -31,6 +36,7 @@ class Buffer:
         self._queue: Queue[bytes] = Queue()
         self._marks: deque[tuple[int, float]] = deque()
         self._next_mark = 0.0
+        self._on_mark = on_mark
         self.waiting = self._queue.qsize
         self._append = self._queue.put_nowait
 
@@ -57,12 +63,17 @@ class Buffer:
         size = len(message)
         if self.waiting() >= self.max_messages or self._bytes_in - self._bytes_out + size > self.max_bytes:
             return False
-        if now >= self._next_mark:
+        is_mark = now >= self._next_mark
+        if is_mark:
             self._next_mark = now + AGE_STEP
             self._marks.append((self.accepted, now))
         self._bytes_in += size
-        self._append(message)
-        self.accepted += 1
+        try:
+            self._append(message)
+        finally:  # what is raised here, a signal handler raised after the append: the message is in
+            self.accepted += 1
+        if is_mark and self._on_mark is not None:
+            self._on_mark()
         return True
 
     def peek(self) -> bytes | None:
@@ -86,3 +97,15 @@ class Buffer:
             self._marks.clear()
             self._next_mark = 0.0
         return message
+
+    def mend(self, first: int, messages: list[bytes]) -> None:
+        """Make the counts right after a signal handler raised in the midst of a taking.
+
+        Args:
+            first: what `taken` was before.
+            messages: what was taken; the last of them may still wait, and leaves now.
+        """
+        if messages and self.peek() is messages[-1]:
+            self._queue.get_nowait()
+        self.taken = first + len(messages)
+        self._bytes_out = self._bytes_in - sum(map(len, list(self._queue.queue)))

@@ -18,7 +18,7 @@ from gevent import Timeout, getcurrent
 from segment_gevent.counters import COUNTERS, Counters, Stats
 from segment_gevent.delivery import lifecycle, uwsgi
 from segment_gevent.delivery.buffer import Buffer
-from segment_gevent.delivery.flusher import Flusher
+from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Flight, Outcome, Sender
@@ -31,7 +31,7 @@ from segment_gevent.options import Options
 
 
 LAST_REPORTS = 0.1
-"""Seconds that the callbacks get at least where the home hub does not turn and the caller has to run them."""
+"""Seconds that the callbacks get at least at shutdown, however long the delivery took."""
 
 
 ID_PREFIX_BYTES = 12
@@ -54,7 +54,11 @@ class Pipeline:
         self._telling_drops: set[object] = set()
         self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
         self._transport = options.transport or _http(options)
-        self._buffer = Buffer(max_messages=options.max_queue_size, max_bytes=options.max_queue_bytes)
+        self._buffer = Buffer(
+            max_messages=options.max_queue_size,
+            max_bytes=options.max_queue_bytes,
+            on_mark=self._follow_home if options.async_ else None,
+        )
         self._reporter = Reporter(home, logger, max_bytes=options.max_queue_bytes)
         self._flusher = Flusher(
             flush_at=options.flush_at,
@@ -119,8 +123,8 @@ class Pipeline:
         with lifecycle.BorrowedHub():
             is_delivered = self._flusher.flush(deadline, in_caller=not self._options.async_)
             self._after_sending_here()
-            if not self._reporter.is_current:
-                self._reporter.wait(deadline - time.monotonic())
+            if (seconds := deadline - time.monotonic()) > 0:
+                self._await_reports(seconds)
         return is_delivered
 
     def shutdown(self, timeout: float) -> bool:
@@ -138,7 +142,7 @@ class Pipeline:
             left = self._drop_left("shutdown")
             if left:
                 self._logger.warning("%d messages were dropped at shutdown: not delivered within %g s", left, timeout)
-            self._run_last_reports(deadline)
+            self._await_reports(max(LAST_REPORTS, deadline - time.monotonic()))
             self._transport.close()
         return is_delivered and not left
 
@@ -182,6 +186,11 @@ class Pipeline:
             oldest_age=0.0 if oldest is None else max(0.0, time.monotonic() - oldest),
             flusher_alive=self._flusher.is_alive,
         )
+
+    def _follow_home(self) -> None:
+        """If the home hub ended, its timer did too: have another hub take over what waits for it."""
+        if self.home.is_gone:
+            self._flusher.wake()
 
     # Fates.
 
@@ -237,13 +246,15 @@ class Pipeline:
         finally:
             self._telling_drops.discard(me)
 
-    def _run_last_reports(self, deadline: float) -> None:
-        if self._reporter.is_current:
+    def _await_reports(self, seconds: float) -> None:
+        """Have the callbacks run: in the home hub, or here if that does not turn; at most so long."""
+        deadline = time.monotonic() + seconds
+        if self._reporter.is_current or not self._reporter.is_busy:
             return
-        if self.home.answers(deadline - time.monotonic()):
+        if self.home.answers(min(HOME_ANSWERS_WITHIN, seconds)):
             self._reporter.wait(deadline - time.monotonic())
         else:
-            with Timeout(max(LAST_REPORTS, deadline - time.monotonic()), False):  # type: ignore[arg-type]
+            with Timeout(max(0.0, deadline - time.monotonic()), False):  # type: ignore[arg-type]
                 self._reporter.run_here()
 
     def _after_sending_here(self) -> None:

@@ -78,11 +78,16 @@ class Reporter:
 
     def wait(self, seconds: float) -> None:
         """Wait until the reports of everything so far have run, at most so long; not from a callback. Switches."""
-        if self._reports or self._running:
+        if self.is_busy:
             done = Event()
             hub = Home.here()
             self.put(lambda: hub.call(done.set), 0)
             done.wait(max(0.0, seconds))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a report waits or runs."""
+        return bool(self._reports or self._running)
 
     @property
     def is_current(self) -> bool:

@@ -143,8 +143,14 @@ class Pipeline:
             if left:
                 self._logger.warning("%d messages were dropped at shutdown: not delivered within %g s", left, timeout)
             self._await_reports(max(LAST_REPORTS, deadline - time.monotonic()))
-            self._transport.close()
+            self._close_transport()
         return is_delivered and not left
+
+    def _close_transport(self) -> None:
+        try:
+            self._transport.close()
+        except Exception:  # one of the application's own
+            self._logger.exception("closing the transport failed")
 
     def hasten(self) -> None:
         """Have what waits sent now, in the background. Never switches."""

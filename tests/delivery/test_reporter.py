@@ -190,12 +190,14 @@ def test_a_callback_that_blocks_holds_up_no_delivery(make_client: MakeClient) ->
 def test_a_callback_that_blocks_for_ever_hangs_neither_flush_nor_shutdown(make_client: MakeClient) -> None:
     """Both end at their time-out, and answer what became of the messages."""
     client = make_client(transport=RecordingTransport())
-    client.on_success(lambda data, answer: Event().wait())
+    end_of_test = Event()
+    client.on_success(lambda data, answer: end_of_test.wait())
     client.track("s", event="A")
     assert client.flush(0.05) is True
     client.track("s", event="B")
     assert client.shutdown(0.05) is True
     assert client.stats.delivered == 2
+    end_of_test.set()
 
 
 def test_reports_that_wait_behind_a_blocked_callback_are_bounded(

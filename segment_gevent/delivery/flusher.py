@@ -137,15 +137,17 @@ class Flusher:
 
     @property
     def is_alive(self) -> bool:
-        return any(not greenlet.ready() for greenlet in self._greenlets) and not self._home.is_gone
+        return any(not lifecycle.has_ended(greenlet) for greenlet in self._greenlets) and not self._home.is_gone
 
     def _rouse(self) -> None:
         """In the home thread: see that the greenlets exist, and wake them."""
         if self.is_over:
             return
-        # Ready, for one that a KeyboardInterrupt ends is not yet dead when gevent raises that in the main greenlet too.
+        self._take_back()
         self._greenlets = [
-            greenlet for greenlet in self._greenlets if not greenlet.ready() and greenlet.parent is self._home.hub
+            greenlet
+            for greenlet in self._greenlets
+            if not lifecycle.has_ended(greenlet) and greenlet.parent is self._home.hub
         ]
         while len(self._greenlets) < self._max_in_flight:
             greenlet = Greenlet.spawn(_run, weakref.ref(self), self._due)
@@ -163,6 +165,7 @@ class Flusher:
             while self._is_due() and (flight := self._next_flight()) is not None:
                 self._carry(flight, is_background=True)
         except BaseException as error:
+            self._take_back(getcurrent())
             self._arm()  # another greenlet takes over at the next message, or when the timer fires
             self.threshold = 1
             if isinstance(error, Exception):
@@ -218,18 +221,40 @@ class Flusher:
                 return None
             if self.returned:
                 flight = self.returned.pop(0)
+                flight.carrier = getcurrent()
                 self.in_flight.append(flight)
                 return flight
             message = self._buffer.peek()
             if message is None:
                 return None
             flight = Flight(self._envelope, first=self._buffer.taken, since=self._buffer.oldest or time.monotonic())
+            flight.carrier = getcurrent()
             self.in_flight.append(flight)
-            while message is not None and flight.fits(message):
-                flight.add(self._buffer.take())
-                message = self._buffer.peek()
+            try:
+                while message is not None and flight.fits(message):
+                    flight.add(message)
+                    self._buffer.take()
+                    message = self._buffer.peek()
+            except BaseException:  # of a signal handler
+                self._buffer.mend(flight.first, flight.messages)
+                raise
             self._last_flush = time.monotonic()
             return flight
+
+    def _take_back(self, carrier: object = None) -> None:
+        """Take back what `carrier`, or any greenlet that has ended, has in flight and carries no more.
+
+        A signal handler may raise between any two steps of a greenlet, and so between those that put a flight in its
+        care and the one that sends it.
+        """
+        if not self._is_ours():
+            return
+        with self._turn:
+            for flight in list(self.in_flight):
+                if flight.carrier is carrier or lifecycle.has_ended(flight.carrier):
+                    self._give_back(flight)
+                    if flight.is_settled:
+                        self.in_flight.remove(flight)
 
     def _carry(self, flight: Flight, *, until: float | None = None, is_background: bool = False) -> None:
         try:
@@ -329,13 +354,15 @@ class Flusher:
     def _drain(self, waiter: Waiter, deadline: float | None) -> None:
         """Send in the caller's greenlet until the waiter is served; others' flights are waited for."""
         while self._is_ours() and self.settled < waiter.target:
-            flight = self._next_flight()
             try:
-                if flight is not None:
+                if (flight := self._next_flight()) is not None:
                     self._carry(flight, until=deadline)
                     continue
             except OutOfTimeError:
                 return
+            except BaseException:
+                self._take_back(getcurrent())
+                raise
             seconds = HOME_ANSWERS_WITHIN if deadline is None else deadline - time.monotonic()
             if seconds <= 0:
                 return
@@ -426,5 +453,6 @@ def _run(reference: weakref.ref[Flusher], due: Event) -> None:
 def _replace_killed(reference: weakref.ref[Flusher], greenlet: Greenlet[..., None]) -> None:
     """In the hub, when a greenlet ended: another takes the place of one that was killed; the timer, of one that crashed."""
     flusher = reference()
-    if flusher is not None and isinstance(greenlet.value, GreenletExit) and flusher.has_pending:
+    was_killed = isinstance(greenlet.value, GreenletExit) or greenlet.exception is not None
+    if flusher is not None and was_killed and flusher.has_pending:
         flusher.wake()

@@ -23,6 +23,7 @@ from gevent._hub_local import get_hub_if_exists
 from gevent.event import Event
 from gevent.hub import Hub
 from gevent.monkey import is_module_patched
+from greenlet import greenlet
 
 from segment_gevent.delivery import uwsgi
 
@@ -123,6 +124,14 @@ def runs_under_a_hub() -> bool:
     """Whether the caller is a greenlet that a hub switched to: the proof that this thread's hub turns."""
     hub = get_hub_if_exists()
     return hub is not None and getcurrent().parent is hub
+
+
+def has_ended(each: greenlet | None) -> bool:
+    """Whether the greenlet runs no more; true a little early for one that an uncaught exception ends.
+
+    gevent raises a KeyboardInterrupt of any greenlet in the main one too, and only then lets the first one die.
+    """
+    return each is None or bool(each.ready() if isinstance(each, Greenlet) else each.dead)
 
 
 def spawn(function: Callable[..., object], *arguments: object) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gevent import Timeout, get_hub
 from gevent.event import Event
+from greenlet import greenlet
 
 from segment_gevent.counters import Counters
 from segment_gevent.delivery import retry
@@ -34,12 +35,13 @@ GZIP_WINDOW = 31
 class Flight(Batch):
     """A batch that was taken from the buffer, until it has its fate."""
 
-    __slots__ = ("attempts", "first", "is_settled", "sent_at", "since", "started")
+    __slots__ = ("attempts", "carrier", "first", "is_settled", "sent_at", "since", "started")
 
     def __init__(self, envelope: Envelope, *, first: int, since: float) -> None:
         super().__init__(envelope)
         self.first = first  # the ordinal of its first message
         self.since = since  # when that message came, in monotonic seconds
+        self.carrier: greenlet | None = None  # who sends it
         self.attempts = 0
         self.started = 0.0  # when it was first sent, in monotonic seconds
         self.sent_at = ""

@@ -93,6 +93,8 @@ class Sender:
             try:
                 response = self._attempt(flight, until, is_background=is_background)
             except DeliveryError as error:
+                if self._pid != os.getpid():
+                    raise OutOfTimeError from error  # the socket was closed because it is the parent's
                 error.attempts = flight.attempts
                 wait = self._wait_before_retry(flight, error)
                 if wait is None:

@@ -20,6 +20,7 @@ import gevent
 import gevent.socket
 import gevent.ssl
 from gevent.queue import LifoQueue
+from gevent.resolver.blocking import Resolver
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -62,9 +63,7 @@ class PlainConnection(HTTPConnection):
     def _new_conn(self) -> Any:
         """Connect, cooperatively, with urllib3's own errors."""
         try:
-            sock = gevent.socket.create_connection(
-                (self._dns_host.strip("[]"), self.port), self.timeout, source_address=self.source_address
-            )
+            sock = _connected((self._dns_host.strip("[]"), self.port), self.timeout, self.source_address)
         except UnicodeError as error:
             raise NewConnectionError(self, "No such name") from socket.gaierror(socket.EAI_NONAME, str(error))
         except TimeoutError as error:
@@ -127,6 +126,19 @@ class PlainConnection(HTTPConnection):
 def _native(sock: Any) -> Any:
     """The non-blocking socket of the operating system within a gevent socket, or within urllib3's for TLS in TLS."""
     return getattr(sock, "socket", sock)._sock
+
+
+def _connected(address: tuple[str, int], timeout: Any, source: tuple[str, int] | None) -> Any:
+    """A socket connected to `address`; the name is looked up off the hub, as long as native threads can be started."""
+    try:
+        return gevent.socket.create_connection(address, timeout, source)
+    except RuntimeError as error:
+        # Within atexit Python 3.12 starts none. Nobody is left there to be stalled by a look-up in the hub.
+        if "shutdown" not in str(error):
+            raise
+        hub = gevent.get_hub()
+        hub.resolver = Resolver(hub)  # type: ignore[assignment]  # it is one by its methods
+        return gevent.socket.create_connection(address, timeout, source)
 
 
 class TlsConnection(PlainConnection, HTTPSConnection):

@@ -386,15 +386,20 @@ def test_a_dropped_client_still_delivers() -> None:
 @pytest.mark.parametrize("mode", [True, False])
 def test_an_idle_dropped_client_is_collected(mode: bool) -> None:
     """With it end its greenlets: a client for each job leaks nothing, and needs no shutdown."""
+    before = living_greenlets()
     transport = RecordingTransport()
     client = Client("write-key", transport=transport, flush_after=0.01, async_=mode)
     assert client.track("s", event="E")
     assert client.flush()
-    alive = {each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and not each.dead}
+    of_client = living_greenlets() - before
     references = [weakref.ref(client), weakref.ref(transport)]
     del client, transport
     with gevent.Timeout(10):
         while any(reference() is not None for reference in references):
             gevent.idle()
             gc.collect()
-        gevent.joinall([each for each in alive if "'Flusher'" in repr(each)])
+        gevent.joinall(of_client)
+
+
+def living_greenlets() -> set[gevent.Greenlet]:
+    return {each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and not each.dead}

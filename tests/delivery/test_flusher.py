@@ -37,7 +37,7 @@ def let_others_run() -> None:
 def flusher_greenlets() -> list[gevent.Greenlet]:
     """Those of every client."""
     found = [each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and not each.dead]
-    return [each for each in found if "Flusher' at" in repr(each)]
+    return [each for each in found if ": _run(<weakref" in repr(each)]
 
 
 # When it sends.

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -37,7 +38,8 @@ def in_child(function: Callable[[], Any]) -> Any:
     os.close(writer)
     with os.fdopen(reader) as stream:
         answer = json.loads(stream.read())
-    os.waitpid(pid, 0)
+    with suppress(ChildProcessError):  # libev reaps every child once gevent.subprocess was used in this process
+        os.waitpid(pid, 0)
     assert "raised" not in answer, answer["raised"]
     return answer["returned"]
 

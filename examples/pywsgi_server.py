@@ -4,9 +4,10 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import segment_gevent as segment  # noqa: E402
 from app import application  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
+
+import segment_gevent as segment  # noqa: E402
 
 if __name__ == "__main__":
     server = WSGIServer(("127.0.0.1", 8000), application)

@@ -24,7 +24,7 @@ COUNTERS = {
 
 @dataclass(frozen=True)
 class Stats:
-    """One moment of a client's counts, in this process; all are messages but `flushes`, `batches`, `retries`, `bytes_sent`.
+    """One moment of a client's counts in this process: of messages, where no other unit is named.
 
     Attributes:
         submitted: calls that were valid, refused ones included.

@@ -179,7 +179,7 @@ def test_message_ids_differ() -> None:
 def test_a_wrong_argument_is_a_validation_error_that_counts_nothing(
     make_client: MakeClient, call: Callable[[Client], object], text: str
 ) -> None:
-    """The caller's mistake raises at once and names the argument and the value's type; a disabled client says it too."""
+    """The caller's mistake raises at once and names the argument and the value's type, in a disabled client too."""
     for client in (make_client(transport=RecordingTransport()), make_client(enabled=False)):
         with pytest.raises(ValidationError, match=text):
             call(client)
@@ -347,7 +347,7 @@ def test_a_client_is_a_context_manager() -> None:
     class OopsError(Exception):
         pass
 
-    with pytest.raises(OopsError), Client("write-key", transport=transport) as client:
+    with pytest.raises(OopsError), Client("write-key", transport=transport) as client:  # noqa: PT012
         client.track("s", event="E")
         raise OopsError
     assert (len(transport.messages), transport.closed) == (1, 1)

@@ -73,7 +73,11 @@ GOOD = [
 
 NO_SECONDS = ["3", None, True, -1, float("nan"), float("inf"), timedelta(seconds=-1), [3], 10**400]
 BAD = [
-    *((name, value, f"{name} must be a number of seconds or a timedelta") for name in DURATIONS for value in NO_SECONDS),
+    *(
+        (name, value, f"{name} must be a number of seconds or a timedelta")
+        for name in DURATIONS
+        for value in NO_SECONDS
+    ),
     *((name, value, f"{name} must be a whole number") for name in COUNTS for value in (0, -1, True, 1.0, "1", None)),
     *((name, value, f"{name} must be True or False") for name in SWITCHES for value in (0, 1, None, "yes")),
     ("send_timeout", 0, "send_timeout must be more than 0 seconds"),
@@ -222,7 +226,7 @@ def test_a_key_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one, and without one in the environment, nothing is made; white space is none."""
     for environment in ("", "  "):
         monkeypatch.setenv("SEGMENT_WRITE_KEY", environment)
-        with pytest.raises(ConfigError, match="api_key is missing.*SEGMENT_WRITE_KEY"):
+        with pytest.raises(ConfigError, match=r"api_key is missing.*SEGMENT_WRITE_KEY"):
             Client()
 
 

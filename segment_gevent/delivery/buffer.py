@@ -18,8 +18,8 @@ class Buffer:
     and a put that wakes a getter is not seen by another thread's hub until its next timer.
 
     Args:
-        on_mark: called after a put, at most once in `AGE_STEP` seconds and whenever the buffer was empty: for looks that
-            would be too dear at each message.
+        on_mark: called after a put, at most once in `AGE_STEP` seconds and whenever the buffer was empty: for looks
+            that would be too dear at each message.
 
     Attributes:
         accepted: how many messages were ever put; the ordinal that the next one gets. Never one that is not there yet.

@@ -13,15 +13,15 @@ class Disabled:
         self._counters = Counters()
         self.new_id = MessageIds("disabled").next
 
-    def submit(self, message: bytes, counter: str) -> bool:
+    def submit(self, message: bytes, counter: str) -> bool:  # noqa: ARG002 - as a pipeline's, here and below
         self._counters.count_call(counter)
         self._counters.drop("disabled")
         return False
 
-    def flush(self, timeout: float) -> bool:
+    def flush(self, timeout: float) -> bool:  # noqa: ARG002
         return True
 
-    def shutdown(self, timeout: float) -> bool:
+    def shutdown(self, timeout: float) -> bool:  # noqa: ARG002
         return True
 
     def hasten(self) -> None:

@@ -100,7 +100,7 @@ class Flusher:
         self._greenlets: list[Greenlet[..., None]] = []
 
     def _new_due(self) -> Event:
-        """The event that greenlets wait on: they hold a weak reference then, and end when their flusher is collected."""
+        """The event that greenlets wait on: they hold a weak reference then, and end when the flusher is collected."""
         due = Event()
         weakref.finalize(self, due.set).atexit = False
         return due
@@ -320,7 +320,7 @@ class Flusher:
     def flush(self, deadline: float, *, in_caller: bool = False, is_last: bool = False) -> bool:
         """Wait for the fate of everything pending, until the monotonic time `deadline`; whether all was delivered.
 
-        The flusher sends, and only if the home hub does not turn, or `in_caller` asks for it, does the caller's greenlet.
+        The flusher sends; the caller's greenlet does only if the home hub does not turn, or `in_caller` asks for it.
         The last flush ends the waits between attempts, and takes over what a hub that no longer turns holds in flight.
         Switches; not for the hub.
         """
@@ -369,7 +369,10 @@ class Flusher:
             waiter.wait(min(seconds, HOME_ANSWERS_WITHIN))
 
     def send_if_due(self) -> None:
-        """For `async_=False`: if a flush is due, send in the caller's greenlet, which switches; in the hub, wake the flusher."""
+        """For `async_=False`: if a flush is due, send in the caller's greenlet, which switches.
+
+        In the hub, which can't, it wakes the flusher.
+        """
         is_due = (
             self._buffer.waiting() >= self._flush_at
             or bool(self.returned)
@@ -451,7 +454,7 @@ def _run(reference: weakref.ref[Flusher], due: Event) -> None:
 
 
 def _replace_killed(reference: weakref.ref[Flusher], greenlet: Greenlet[..., None]) -> None:
-    """In the hub, when a greenlet ended: another takes the place of one that was killed; the timer, of one that crashed."""
+    """In the hub, when a greenlet ended: another takes the place of a killed one; the timer, of a crashed one."""
     flusher = reference()
     was_killed = isinstance(greenlet.value, GreenletExit) or greenlet.exception is not None
     if flusher is not None and was_killed and flusher.has_pending:

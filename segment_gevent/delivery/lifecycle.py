@@ -88,7 +88,7 @@ class Home:
         return bool(self.hub.dead) or self.hub.loop is None
 
     def move_here(self) -> None:
-        """Make the hub of the calling thread the home: the other ended, or was never seen to turn while this one does."""
+        """Make the calling thread's hub the home: the other ended, or was never seen to turn, and this one does."""
         self.hub = get_hub()
 
     def call(self, function: Callable[[], object]) -> None:
@@ -240,7 +240,7 @@ def flush_all() -> None:
 
 
 def _hastened() -> list[tuple[Pipeline, float]]:
-    """Every pipeline of this process, all sending at the same time, with the monotonic time by which it must be done."""
+    """Every pipeline of this process, all sending at once, with the monotonic time by which it must be done."""
     start = time.monotonic()
     pipelines = [pipeline for pipeline in _all if pipeline.pid == os.getpid()]
     for pipeline in pipelines:

@@ -29,7 +29,6 @@ from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
 from segment_gevent.options import Options
 
-
 LAST_REPORTS = 0.1
 """Seconds that the callbacks get at least at shutdown, however long the delivery took."""
 
@@ -270,7 +269,7 @@ class Pipeline:
 
 def _http(options: Options) -> Transport:
     if lifecycle.ssl_may_be_imported():
-        import segment_gevent.delivery.session  # noqa: F401, PLC0415 - a stall of some 100 ms: better now than at the first send
+        import segment_gevent.delivery.session  # noqa: F401 - a stall of 100 ms, better now than at the first send
     return HttpTransport(
         f"{options.host}/v1/batch", timeout=options.timeout, proxies=options.proxies, verify=options.verify
     )

@@ -37,7 +37,7 @@ class Callbacks:
 
 
 class Reporter:
-    """Runs reports one after another, in the order of the events, in a greenlet of the home hub that ends when none is left."""
+    """Runs reports in the order of the events, in a greenlet of the home hub that ends when none is left."""
 
     def __init__(self, home: Home, logger: logging.Logger, *, max_bytes: int) -> None:
         self._home = home
@@ -53,7 +53,8 @@ class Reporter:
     def put(self, report: Report, size: int) -> None:
         """Run `report` soon; `size` is the bytes that it holds. From any thread, hub or signal handler; never switches.
 
-        While a callback blocks, reports wait, up to `max_bytes` of them; past that they are left out, with one log line.
+        While a callback blocks, reports wait, up to `max_bytes` of them; past that they are left out, and one log line
+        says so.
         """
         if self._bytes + size > self._max_bytes:
             if not self._is_skipping:

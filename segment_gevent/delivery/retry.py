@@ -1,6 +1,6 @@
 """What an answer means: delivered, try again after so long, or give up. Pure: the random draw and the clock come in.
 
-The table is what Segment's own libraries do with a status (segment-analytics-python 2.4.0, @segment/analytics-node 3.1.0):
+The table is what Segment's own libraries do (segment-analytics-python 2.4.0, @segment/analytics-node 3.1.0):
 
     2xx                              delivered
     408 410 429 460, 5xx but below   try again
@@ -45,7 +45,7 @@ def backoff(retry: int, draw: float) -> float:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asked for, at most `LONGEST_RETRY_AFTER`; None if it asked for nothing that is understood.
+    """Seconds that the server asked for, at most `LONGEST_RETRY_AFTER`; None if it asked for nothing readable.
 
     >>> retry_after({"Retry-After": "7"})
     7.0

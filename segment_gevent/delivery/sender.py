@@ -139,9 +139,7 @@ class Sender:
             )
         return response
 
-    def _send(
-        self, body: bytes, headers: dict[str, str], seconds: float, *, is_background: bool
-    ) -> requests.Response:
+    def _send(self, body: bytes, headers: dict[str, str], seconds: float, *, is_background: bool) -> requests.Response:
         """One request within `seconds`; what went wrong on the way becomes a DeliveryError, here and nowhere else."""
         limit = Timeout.start_new(seconds)
         try:

@@ -234,10 +234,14 @@ def test_dropping_is_said_once_when_it_starts_and_once_when_it_ends(
         hold.release()
         assert client.flush() is True
     said = [(level, re.sub(r"\d+ bytes", "n bytes", text)) for level, text in lines(caplog)]
-    assert said == [
-        ("WARNING", "the queue is full (5 messages, n bytes): new messages are dropped"),
-        ("INFO", "the queue has room again; 100 messages were dropped"),
-    ] * 2
+    assert (
+        said
+        == [
+            ("WARNING", "the queue is full (5 messages, n bytes): new messages are dropped"),
+            ("INFO", "the queue has room again; 100 messages were dropped"),
+        ]
+        * 2
+    )
 
 
 def test_a_queue_full_of_bytes_is_one_trouble(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,7 @@ import requests
 
 import segment_gevent as segment
 from segment_gevent import Client, DeliveryError
-from segment_gevent.testing import Hold, RecordingTransport, ScriptedTransport, Sent, response
+from segment_gevent.testing import Hold, RecordingTransport, ScriptedTransport, response
 
 MakeClient = Callable[..., Client]
 
@@ -94,7 +94,11 @@ def test_a_final_status_fails_at_once(make_client: MakeClient, status: int) -> N
 def test_each_attempt_is_sent_at_its_own_time(make_client: MakeClient) -> None:
     """The server corrects wrong clocks by `sentAt`; the messages keep the time of their call."""
     again = response(503, {"Retry-After": "0"})
-    transport = ScriptedTransport(lambda sent: again if len({each.payload["sentAt"] for each in transport.sent}) < 3 else 200)
+
+    def answer(_: object) -> object:
+        return again if len({each.payload["sentAt"] for each in transport.sent}) < 3 else 200
+
+    transport = ScriptedTransport(answer)
     transport.script *= 100_000
     client = make_client(transport=transport, log=False, max_retries=100_000)
     client.track("s", event="E")
@@ -220,9 +224,7 @@ def test_one_line_says_that_trouble_starts_and_one_that_it_ends(
     ]
 
 
-def test_neither_logs_nor_errors_show_the_write_key(
-    make_client: MakeClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_neither_logs_nor_errors_show_the_write_key(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
     """Not where all goes wrong either, at the most talkative level."""
     caplog.set_level(logging.DEBUG)
     transport = ScriptedTransport(503, ValueError("x"), 400, TypeError("x"), Hold())

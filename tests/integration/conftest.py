@@ -8,6 +8,7 @@ import pytest
 from servers.arrivals import Arrivals
 from servers.local_segment import LocalSegment
 
+
 @pytest.fixture
 def http_arrivals(segment_server: LocalSegment) -> Arrivals:
     return Arrivals(segment_server, "")

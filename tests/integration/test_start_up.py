@@ -26,7 +26,9 @@ class Way(NamedTuple):
 
 def crowd(*groups: tuple[str, int, int]) -> Callable[[], Counted]:
     """What `"name {}"`, so many of them, send by counting so far each."""
-    return lambda: {pair for name, many, count in groups for i in range(many) for pair in numbered(name.format(i), count)}
+    return lambda: {
+        pair for name, many, count in groups for number in range(many) for pair in numbered(name.format(number), count)
+    }
 
 
 WAYS = {

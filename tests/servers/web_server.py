@@ -60,7 +60,7 @@ def uwsgi(environment: Mapping[str, str], *options: str) -> WebServer:
     if not binary.exists():
         lacking("uWSGI")
     command = [str(binary), "--virtualenv", sys.prefix]
-    if not options[:1] == ("--ini",):
+    if options[:1] != ("--ini",):
         command += ["--http-socket", "127.0.0.1:0", "--master", "--processes", "2", "--gevent", "50", "--die-on-term"]
         command += ["--module", "app:application"]
     return WebServer([*command, *options], environment, says=r"bound to TCP address 127\.0\.0\.1:(\d+)")

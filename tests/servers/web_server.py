@@ -49,9 +49,13 @@ class WebServer(Process):
 def gunicorn(
     environment: Mapping[str, str], *options: str, app: str = "app:application", workers: int = 2
 ) -> WebServer:
-    """gunicorn's gevent worker, told all it needs on the command line."""
+    """gunicorn's gevent workers, ready for visitors and signals; told all else that they need on the command line."""
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-w", str(workers), "-b", "127.0.0.1:0"]
-    return WebServer([*command, *options, app], environment, says=r"Listening at: http://127\.0\.0\.1:(\d+)")
+    command += ["-c", str(PROGRAMS / "gunicorn_ready.py")]
+    server = WebServer([*command, *options, app], environment, says=r"Listening at: http://127\.0\.0\.1:(\d+)")
+    if "-c" not in options:
+        server.line(rf"(?s)(?:Worker ready.*){{{workers}}}")
+    return server
 
 
 def uwsgi(environment: Mapping[str, str], *options: str) -> WebServer:

@@ -1,0 +1,5 @@
+"""gunicorn's configuration in tests: each worker says when it has taken over its signals. Earlier ones it would miss."""
+
+
+def post_worker_init(worker):
+    worker.log.info("Worker ready")

@@ -143,7 +143,6 @@ class Deliveries(RuleBasedStateMachine):
         for _ in range(turns):
             gevent.sleep(0)
 
-    @precondition(lambda self: self.transport.open)
     @rule(answers=st.lists(st.tuples(st.integers(0, 3), ANSWERS), min_size=1, max_size=8), turns=st.integers(1, 4))
     def answer(self, answers: list[tuple[int, str]], turns: int) -> None:
         for number, kind in answers:
@@ -186,10 +185,10 @@ class Deliveries(RuleBasedStateMachine):
         self.client.flush(10)
         return [is_empty, len(self.transport.messages), self.client.stats.delivered]
 
-    @precondition(lambda self: self.submitted > 10)
     @rule()
     def shutdown(self) -> None:
-        self.client.shutdown(0)
+        if self.submitted > 10:  # no precondition: which rules there are must not depend on what the clock does
+            self.client.shutdown(0)
 
     # What always holds.
 

@@ -1,7 +1,7 @@
 """The invariant: submitted == delivered + failed + dropped + spooled + pending, whatever comes between.
 
-Hypothesis interleaves calls, answers, flushes, kills, forks and a shutdown; nothing runs but what it lets run. After each
-step the counts are in balance and equal what is really held, and in the end every message has had just one fate.
+Hypothesis interleaves calls, answers, flushes, kills, forks and a shutdown; nothing runs but what it lets run. After
+each step the counts are in balance and equal what is really held, and in the end every message has had just one fate.
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ class Deliveries(RuleBasedStateMachine):
         max_retries=st.integers(0, 2),
         is_async=st.booleans(),
     )
-    def start(
-        self, flush_at: int, max_in_flight: int, max_queue_size: int, max_retries: int, is_async: bool
-    ) -> None:
+    def start(self, flush_at: int, max_in_flight: int, max_queue_size: int, max_retries: int, is_async: bool) -> None:
         self.transport = Deferred()
         self.transport.in_background = is_async
         self.client = Client(

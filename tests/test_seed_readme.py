@@ -44,8 +44,8 @@ def test_identify(server: LocalSegment) -> None:
     segment.identify(None, "ilya@segment.io")
     segment.identify("unique_session_id", None)
     assert segment.flush()
-    first, second, third = server.messages()
-    assert (first["type"], first["anonymousId"], first["userId"]) == ("identify", "unique_session_id", "ilya@segment.io")
+    first, second, third = server.messages(type="identify")
+    assert (first["anonymousId"], first["userId"]) == ("unique_session_id", "ilya@segment.io")
     assert first["traits"] == {"Subscription Plan": "Free", "Friends": 30}
     assert "anonymousId" not in second
     assert "userId" not in third

@@ -62,6 +62,7 @@ class PlainConnection(HTTPConnection):
 
     def _new_conn(self) -> Any:
         """Connect, cooperatively, with urllib3's own errors."""
+        process = os.getpid()
         try:
             sock = _connected((self._dns_host.strip("[]"), self.port), self.timeout, self.source_address)
         except UnicodeError as error:
@@ -70,10 +71,14 @@ class PlainConnection(HTTPConnection):
             raise ConnectTimeoutError(self, f"Connection to {self.host} timed out") from error
         except OSError as error:
             raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
+        if process != os.getpid():
+            # Forked meanwhile. Where the answer to a connect was known by then, the greenlet wakes up in both processes.
+            _native(sock).close()
+            raise ForeignConnectionError("the connection belongs to the parent process")
         self.sockets.add(sock)
         for option in self.socket_options or ():
             sock.setsockopt(*option)
-        self._process = os.getpid()
+        self._process = process
         self._answered = False
         return sock
 
@@ -234,6 +239,8 @@ class Network:
         for sock in list(self.sockets):
             with suppress(Exception):
                 _native(sock).close()
+                if isinstance(sock, TlsSocket):
+                    sock._sslobj = None  # type: ignore[attr-defined]  # OpenSSL goes by the number of the file descriptor, which is soon another's
         self.sockets.clear()
 
 

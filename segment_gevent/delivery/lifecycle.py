@@ -210,9 +210,12 @@ def _hook_end_of_multiprocessing() -> None:
     _exit_pid = os.getpid()
     process = sys.modules.get("multiprocessing.process")
     util = sys.modules.get("multiprocessing.util")
-    if process is not None and util is not None and process.parent_process() is not None:
+    if process is None or util is None:
+        return
+    # The second, for a child that imports the main module, as those of spawn and of a fork server do.
+    if process.parent_process() is not None or getattr(process.current_process(), "_inheriting", False):
         util.Finalize(None, _at_exit, exitpriority=10)
-        # A child that was spawned forgets its finalizers once more between the import of its main module and its start.
+        # Between that import and its start it forgets its finalizers once more.
         util.register_after_fork(_at_exit, lambda _: util.Finalize(None, _at_exit, exitpriority=10))
 
 

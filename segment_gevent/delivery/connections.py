@@ -26,6 +26,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
+from segment_gevent.delivery.lifecycle import no_fork
+
 
 class NoAnswerError(http.client.RemoteDisconnected):
     """The server closed the connection before the first byte of an answer."""
@@ -72,7 +74,7 @@ class PlainConnection(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
         if process != os.getpid():
-            # Forked meanwhile. Where the answer to a connect was known by then, the greenlet wakes up in both processes.
+            # Forked meanwhile. Where the connect had its answer by then, the greenlet wakes up in both processes.
             _native(sock).close()
             raise ForeignConnectionError("the connection belongs to the parent process")
         self.sockets.add(sock)
@@ -195,10 +197,11 @@ class TlsContext(gevent.ssl.SSLContext):
 
         def load() -> OSError | None:
             try:
-                if os.path.isdir(bundle):
-                    self.load_verify_locations(capath=bundle)
-                else:
-                    self.load_verify_locations(cafile=bundle)
+                with no_fork():
+                    if os.path.isdir(bundle):
+                        self.load_verify_locations(capath=bundle)
+                    else:
+                        self.load_verify_locations(cafile=bundle)
             except OSError as error:
                 return error  # raised in the threadpool, it would be printed to stderr
             return None

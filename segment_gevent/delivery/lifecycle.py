@@ -12,9 +12,9 @@ import os
 import sys
 import time
 import weakref
-from _thread import get_ident  # the native thread's, also where the application patched `threading`
-from collections.abc import Callable
-from contextlib import suppress
+from _thread import RLock, get_ident  # native, also where the application patched `threading`
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import gevent.threadpool  # noqa: F401 - the first DNS look-up inside atexit must not be the one that imports it
@@ -170,7 +170,7 @@ def register(pipeline: Pipeline) -> None:
     _all.add(pipeline)
     if not _is_hooked:
         _is_hooked = True
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_here, after_in_child=_after_fork)
         if not uwsgi.lacks_hub():
             atexit.register(_at_exit)
         uwsgi.chain("atexit", _at_uwsgi_exit)
@@ -192,9 +192,36 @@ def release(owner: object) -> None:
     _kept.discard(owner)
 
 
+FORK_WAITS = 1.0
+"""Seconds that a fork waits at most for `no_fork`."""
+
+_forks = RLock()
+
+
+@contextmanager
+def no_fork() -> Iterator[None]:
+    """Have a fork wait until the block is done: for what a native thread must not be in the midst of. Blocks natively.
+
+    A child forked while another thread was in OpenSSL inherits its locks, closed for good: of 400 children of a process
+    that was reading CA certificates, one hung in its first handshake.
+    """
+    with _forks:
+        yield
+
+
+def _before_fork() -> None:
+    _forks.acquire(timeout=FORK_WAITS)
+
+
+def _after_fork_here() -> None:
+    with suppress(RuntimeError):  # not ours, where the wait was not long enough
+        _forks.release()
+
+
 def _after_fork() -> None:
     """In the child, before anything else: no spawn, no wait, no switch. gevent.subprocess runs it before every exec."""
-    global _survivor
+    global _survivor, _forks
+    _forks = RLock()
     _survivor = get_ident()
     for pipeline in list(_all):
         pipeline.abandon()

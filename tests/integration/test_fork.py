@@ -25,6 +25,16 @@ def test_20_forks_under_load_cost_nothing(arrivals: Arrivals, order: str, how: s
 
 
 @ORDERS
+@pytest.mark.parametrize("scheme", ["https"], indirect=True)
+def test_a_fork_in_the_midst_of_the_first_send_costs_nothing(arrivals: Arrivals, order: str) -> None:
+    """A native thread may be reading the CA bundle, or the parent may be in a connect or a TLS handshake."""
+    with program("forks", order, *arrivals.arguments, "during_first_sends") as process:
+        ended = process.ended().check()
+    assert not ended.errors
+    arrivals.expect(numbered("parent", 60) | numbered("child", 30))
+
+
+@ORDERS
 @pytest.mark.parametrize(
     "how",
     ["flush_in_child", "from_thread", "from_greenlet", "several_clients"],

@@ -78,6 +78,28 @@ def gevent_fork_under_load():
     under_load(gevent.os.fork)
 
 
+def during_first_sends():
+    """A fork while a native thread reads the CA bundle, a TLS connection is opened, and everything else is done first."""
+    import certifi
+
+    bundle = f"{sys.argv[3]}.{os.getpid()}"
+    with open(bundle, "wb") as file:
+        for part in (certifi.where(), sys.argv[3]):
+            with open(part, "rb") as source:
+                file.write(source.read())
+    for number in range(30):
+        with segment.Client("write-key", host=sys.argv[2], verify=bundle) as client:
+            track(client, "parent", [number])
+            gevent.sleep(0.001 * number)
+            child = os.fork()
+            if child == 0:
+                track(client, "child", [number])
+                sys.exit()
+            track(client, "parent", [30 + number])
+            await_children(child)
+    os.unlink(bundle)
+
+
 def grandchildren():
     track(segment, "generation 0", range(50))
     for generation in range(1, 4):

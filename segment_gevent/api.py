@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from segment_gevent.client import Client, Listener, duration, listen
+from segment_gevent.client import Client, duration, listen
 from segment_gevent.counters import Stats
 from segment_gevent.delivery import signals
 from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess

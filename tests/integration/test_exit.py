@@ -43,7 +43,7 @@ def test_an_exit_delivers_all(arrivals: Arrivals, order: str, how: str, code: in
 @ORDERS
 @pytest.mark.parametrize(("how", "count"), [("destroyed_hub", 200), ("destroyed_hub_and_new", 400)])
 def test_a_destroyed_hub_loses_nothing(arrivals: Arrivals, order: str, how: str, count: int) -> None:
-    """What its greenlets had in flight, without an answer, is sent again by the same ids; the rest for the first time."""
+    """What its greenlets had in flight, without an answer, is sent again by the same ids; the rest for the first."""
     with program("ends", order, *arrivals.arguments, how) as process:
         ended = process.ended().check()
     assert len(check_fates(ended.output)) == count
@@ -52,9 +52,7 @@ def test_a_destroyed_hub_loses_nothing(arrivals: Arrivals, order: str, how: str,
 
 @ORDERS
 @pytest.mark.parametrize(("how", "code", "count"), [("uncaught", 1, 200), ("uncaught_in_greenlet", 0, 200)])
-def test_an_uncaught_exception_delivers_all(
-    arrivals: Arrivals, order: str, how: str, code: int, count: int
-) -> None:
+def test_an_uncaught_exception_delivers_all(arrivals: Arrivals, order: str, how: str, code: int, count: int) -> None:
     """The application's exception is printed once and alone, and what was tracked before it arrives."""
     with program("ends", order, *arrivals.arguments, how) as process:
         ended = process.ended()

@@ -1,4 +1,4 @@
-"""After a fork, parent and child each deliver their own messages, over connections of their own, and none of the other's."""
+"""After a fork, parent and child each deliver their own messages, over their own connections, none of the other's."""
 
 from __future__ import annotations
 

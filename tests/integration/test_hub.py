@@ -39,7 +39,7 @@ def test_a_thousand_turns_while_the_server_withholds_its_answer(arrivals: Arriva
     ids=["hub", "hub-synchronously", "signal-handlers", "blocked-main", "thread-wakes-hub", "idle"],
 )
 def test_calls_from_where_little_is_allowed(arrivals: Arrivals, order: str, how: str, expected: Counted) -> None:
-    """In the hub nothing can wait, a handler may run in any greenlet, and another thread's hub may sleep or never turn."""
+    """In the hub nothing can wait, a handler may run in any greenlet, another thread's hub may sleep or never turn."""
     with program("turns", order, *arrivals.arguments, how) as process:
         ended = process.ended().check()
     assert not ended.errors

@@ -79,7 +79,7 @@ def gevent_fork_under_load():
 
 
 def during_first_sends():
-    """A fork while a native thread reads the CA bundle, a TLS connection is opened, and everything else is done first."""
+    """A fork while a native thread reads the CA bundle, a connection is opened, and everything else is done first."""
     import certifi
 
     bundle = f"{sys.argv[3]}.{os.getpid()}"
@@ -195,7 +195,7 @@ def several_clients():
 
 
 def exec_costs_nothing():
-    """What a child of gevent.subprocess is before its exec has no more greenlets, and the parent keeps its connection."""
+    """What a child of gevent.subprocess is before its exec has no more greenlets; the parent keeps its connection."""
 
     def greenlets():
         return sum(isinstance(each, gevent.Greenlet) and not each.dead for each in gc.get_objects())
@@ -216,7 +216,7 @@ def exec_costs_nothing():
 
     for _ in range(5):
         assert gevent.subprocess.call(["true"], preexec_fn=look) == 0
-    assert {each for each in before if each.startswith('socket:')} <= sockets(), (before, sockets())
+    assert {each for each in before if each.startswith("socket:")} <= sockets(), (before, sockets())
     track(segment, "parent", range(120, 200))
 
 

@@ -29,6 +29,8 @@ from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
 from segment_gevent.options import Options
 
+LAST_FLUSHES = 5
+
 LAST_REPORTS = 0.1
 """Seconds that the callbacks get at least at shutdown, however long the delivery took."""
 
@@ -131,19 +133,34 @@ class Pipeline:
 
         Switches; in the hub, where nothing can wait, a greenlet does it a little later, and the answer is False.
         """
-        self._is_closed = True
         if lifecycle.in_hub():
+            self._is_closed = True
             lifecycle.spawn(self.shutdown, timeout)
             return False
         deadline = time.monotonic() + timeout
         with lifecycle.BorrowedHub():
-            is_delivered = self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
+            is_delivered = self._flush_and_close(deadline)
             left = self._drop_left("shutdown")
             if left:
                 self._logger.warning("%d messages were dropped at shutdown: not delivered within %g s", left, timeout)
             self._await_reports(max(LAST_REPORTS, deadline - time.monotonic()))
             self._close_transport()
         return is_delivered and not left
+
+    def _flush_and_close(self, deadline: float) -> bool:
+        """Flush until nothing is left, and refuse messages from then on; whether every message was delivered.
+
+        A server's requests run on, and are answered, while a flush waits: what they track belongs to them. Greenlets
+        that track without end get `LAST_FLUSHES` turns.
+        """
+        is_delivered = True
+        for turn in range(LAST_FLUSHES):
+            self._is_closed = self._is_closed or turn == LAST_FLUSHES - 1
+            is_delivered &= self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
+            if not self._flusher.has_pending or time.monotonic() >= deadline:
+                break
+        self._is_closed = True
+        return is_delivered
 
     def _close_transport(self) -> None:
         try:

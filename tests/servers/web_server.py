@@ -47,27 +47,34 @@ class WebServer(Process):
 
 
 def gunicorn(
-    environment: Mapping[str, str], *options: str, app: str = "app:application", workers: int = 2
+    environment: Mapping[str, str],
+    *options: str,
+    app: str = "app:application",
+    workers: int = 2,
+    configuration: Path = PROGRAMS / "gunicorn_bare.py",
 ) -> WebServer:
-    """gunicorn's gevent workers, ready for visitors and signals; told all else that they need on the command line."""
+    """gunicorn's gevent worker, without our hooks unless the configuration has them; ready for requests and signals."""
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-w", str(workers), "-b", "127.0.0.1:0"]
-    command += ["-c", str(PROGRAMS / "gunicorn_ready.py")]
-    server = WebServer([*command, *options, app], environment, says=r"Listening at: http://127\.0\.0\.1:(\d+)")
-    if "-c" not in options:
-        server.line(rf"(?s)(?:Worker ready.*){{{workers}}}")
+    command += ["-c", str(configuration), *options, app]
+    server = WebServer(command, environment, says=r"Listening at: http://127\.0\.0\.1:(\d+)")
+    if configuration.parent == PROGRAMS:
+        server.line(f"(?s)(The worker is ready.*){{{workers}}}")
     return server
 
 
-def uwsgi(environment: Mapping[str, str], *options: str) -> WebServer:
+def uwsgi(environment: Mapping[str, str], *options: str, address: str = "127.0.0.1:0") -> WebServer:
     """uWSGI's gevent loop, with a master and two workers unless `options` begin with an ini file."""
     binary = Path(sys.executable).parent / "uwsgi"
     if not binary.exists():
         lacking("uWSGI")
     command = [str(binary), "--virtualenv", sys.prefix]
     if options[:1] != ("--ini",):
-        command += ["--http-socket", "127.0.0.1:0", "--master", "--processes", "2", "--gevent", "50", "--die-on-term"]
+        command += ["--http-socket", address, "--master", "--processes", "2", "--gevent", "50", "--die-on-term"]
         command += ["--module", "app:application"]
-    return WebServer([*command, *options], environment, says=r"bound to TCP address 127\.0\.0\.1:(\d+)")
+    server = WebServer([*command, *options], environment, says=r"bound to TCP address 127\.0\.0\.1:(\d+)")
+    if "--lazy-apps" in options:
+        server.line(r"(?s)(WSGI app 0 .* ready.*){2}")  # a signal in the midst of the import would be the import's
+    return server
 
 
 def pywsgi(environment: Mapping[str, str], script: Path = EXAMPLES / "pywsgi_server.py") -> WebServer:

@@ -27,6 +27,9 @@ from greenlet import greenlet
 
 from segment_gevent.delivery import uwsgi
 
+LAST_FLUSHES = 5
+"""Flushes at a process's end: requests run on while one waits, and what they track calls for another."""
+
 
 class Pipeline(Protocol):
     """What this module asks of a pipeline."""
@@ -41,6 +44,10 @@ class Pipeline(Protocol):
 
     def flush(self, timeout: float) -> bool:
         """Deliver what is pending, within `timeout` seconds."""
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a message has no fate yet."""
 
     def finish(self, deadline: float) -> None:
         """Deliver what can be until the monotonic time `deadline`, then count the rest; the process ends."""
@@ -266,7 +273,10 @@ def _at_exit() -> None:
 def flush_all() -> None:
     """Deliver what every pipeline holds, each within its `shutdown_timeout`; later messages are still welcome."""
     for pipeline, deadline in _hastened():
-        pipeline.flush(max(0.0, deadline - time.monotonic()))
+        for _ in range(LAST_FLUSHES):
+            pipeline.flush(max(0.0, deadline - time.monotonic()))
+            if not pipeline.has_pending or time.monotonic() >= deadline:
+                break
 
 
 def _hastened() -> list[tuple[Pipeline, float]]:

@@ -29,8 +29,6 @@ from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
 from segment_gevent.options import Options
 
-LAST_FLUSHES = 5
-
 LAST_REPORTS = 0.1
 """Seconds that the callbacks get at least at shutdown, however long the delivery took."""
 
@@ -84,6 +82,10 @@ class Pipeline:
     @property
     def shutdown_timeout(self) -> float:
         return self._options.shutdown_timeout
+
+    @property
+    def has_pending(self) -> bool:
+        return self._flusher.has_pending
 
     def submit(self, message: bytes, counter: str) -> bool:
         """Count the message under `counter` and take it in; False, with a counted reason, when it is refused.
@@ -151,11 +153,11 @@ class Pipeline:
         """Flush until nothing is left, and refuse messages from then on; whether every message was delivered.
 
         A server's requests run on, and are answered, while a flush waits: what they track belongs to them. Greenlets
-        that track without end get `LAST_FLUSHES` turns.
+        that track without end get `lifecycle.LAST_FLUSHES` turns.
         """
         is_delivered = True
-        for turn in range(LAST_FLUSHES):
-            self._is_closed = self._is_closed or turn == LAST_FLUSHES - 1
+        for turn in range(lifecycle.LAST_FLUSHES):
+            self._is_closed = self._is_closed or turn == lifecycle.LAST_FLUSHES - 1
             is_delivered &= self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
             if not self._flusher.has_pending or time.monotonic() >= deadline:
                 break

@@ -100,6 +100,15 @@ def test_tables_of_options_are_current() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_the_readme_shows_the_start_up_matrix_of_today() -> None:
+    """Both pages have the table that `docs/matrix.py` wrote."""
+    tables = re.compile(r"<!-- the matrix.*<!-- the end of the matrix -->", re.DOTALL)
+    pages = [ROOT / "README.md", ROOT / "docs" / "start-up.md"]
+    of_readme, of_page = (tables.findall(page.read_text(encoding="utf-8")) for page in pages)
+    assert len(of_readme) == 1
+    assert of_readme == of_page
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     """A link within the repository names a file that exists, and a heading that it has."""

@@ -27,9 +27,6 @@ from greenlet import greenlet
 
 from segment_gevent.delivery import uwsgi
 
-LAST_FLUSHES = 5
-"""Flushes at a process's end: requests run on while one waits, and what they track calls for another."""
-
 
 class Pipeline(Protocol):
     """What this module asks of a pipeline."""
@@ -44,10 +41,6 @@ class Pipeline(Protocol):
 
     def flush(self, timeout: float) -> bool:
         """Deliver what is pending, within `timeout` seconds."""
-
-    @property
-    def has_pending(self) -> bool:
-        """Whether a message has no fate yet."""
 
     def finish(self, deadline: float) -> None:
         """Deliver what can be until the monotonic time `deadline`, then count the rest; the process ends."""
@@ -179,7 +172,7 @@ def register(pipeline: Pipeline) -> None:
         _is_hooked = True
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_here, after_in_child=_after_fork)
         if not uwsgi.lacks_hub():
-            atexit.register(_at_exit)
+            atexit.register(finish_all)
         uwsgi.chain("atexit", _at_uwsgi_exit)
         uwsgi.chain("post_fork_hook", _after_uwsgi_fork)
     _hook_end_of_multiprocessing()
@@ -248,9 +241,9 @@ def _hook_end_of_multiprocessing() -> None:
         return
     # The second, for a child that imports the main module, as those of spawn and of a fork server do.
     if process.parent_process() is not None or getattr(process.current_process(), "_inheriting", False):
-        util.Finalize(None, _at_exit, exitpriority=10)
+        util.Finalize(None, finish_all, exitpriority=10)
         # Between that import and its start it forgets its finalizers once more.
-        util.register_after_fork(_at_exit, lambda _: util.Finalize(None, _at_exit, exitpriority=10))
+        util.register_after_fork(finish_all, lambda _: util.Finalize(None, finish_all, exitpriority=10))
 
 
 def _after_uwsgi_fork() -> None:
@@ -262,10 +255,11 @@ def _after_uwsgi_fork() -> None:
 
 def _at_uwsgi_exit() -> None:
     _after_uwsgi_fork()
-    _at_exit()
+    finish_all()
 
 
-def _at_exit() -> None:
+def finish_all() -> None:
+    """The process ends: shut down every pipeline, each within its `shutdown_timeout`."""
     for pipeline, deadline in _hastened():
         pipeline.finish(deadline)
 
@@ -273,10 +267,7 @@ def _at_exit() -> None:
 def flush_all() -> None:
     """Deliver what every pipeline holds, each within its `shutdown_timeout`; later messages are still welcome."""
     for pipeline, deadline in _hastened():
-        for _ in range(LAST_FLUSHES):
-            pipeline.flush(max(0.0, deadline - time.monotonic()))
-            if not pipeline.has_pending or time.monotonic() >= deadline:
-                break
+        pipeline.flush(max(0.0, deadline - time.monotonic()))
 
 
 def _hastened() -> list[tuple[Pipeline, float]]:

@@ -29,6 +29,10 @@ from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
 from segment_gevent.options import Options
 
+OPEN_FLUSHES = 5
+FEW = 100
+"""At shutdown messages are still taken during so many flushes, as long as no more than so many come during one."""
+
 LAST_REPORTS = 0.1
 """Seconds that the callbacks get at least at shutdown, however long the delivery took."""
 
@@ -82,10 +86,6 @@ class Pipeline:
     @property
     def shutdown_timeout(self) -> float:
         return self._options.shutdown_timeout
-
-    @property
-    def has_pending(self) -> bool:
-        return self._flusher.has_pending
 
     def submit(self, message: bytes, counter: str) -> bool:
         """Count the message under `counter` and take it in; False, with a counted reason, when it is refused.
@@ -152,17 +152,19 @@ class Pipeline:
     def _flush_and_close(self, deadline: float) -> bool:
         """Flush until nothing is left, and refuse messages from then on; whether every message was delivered.
 
-        A server's requests run on, and are answered, while a flush waits: what they track belongs to them. Greenlets
-        that track without end get `lifecycle.LAST_FLUSHES` turns.
+        A server's requests run on, and are answered, while a flush waits: what they track is still taken, as long as
+        it is little. Greenlets that track without end would fill the queue by the deadline.
         """
         is_delivered = True
-        for turn in range(lifecycle.LAST_FLUSHES):
-            self._is_closed = self._is_closed or turn == lifecycle.LAST_FLUSHES - 1
-            is_delivered &= self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
-            if not self._flusher.has_pending or time.monotonic() >= deadline:
+        for _ in range(OPEN_FLUSHES):
+            is_delivered &= self._last_flush(deadline)
+            if not 0 < self._buffer.waiting() <= FEW or time.monotonic() >= deadline:
                 break
         self._is_closed = True
-        return is_delivered
+        return self._last_flush(deadline) and is_delivered
+
+    def _last_flush(self, deadline: float) -> bool:
+        return self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
 
     def _close_transport(self) -> None:
         try:

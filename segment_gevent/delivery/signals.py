@@ -27,12 +27,14 @@ def install() -> None:
             _end(number, frame)
 
     def _end(number: int, frame: FrameType | None) -> None:
+        if before == signal.SIG_DFL:
+            lifecycle.finish_all()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         lifecycle.flush_all()
         if callable(before):
             before(number, frame)
-        elif before == signal.SIG_DFL:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
 
     handle._is_ours = True  # type: ignore[attr-defined]
     signal.signal(signal.SIGTERM, handle)

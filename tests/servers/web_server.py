@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,6 +55,8 @@ def gunicorn(
     configuration: Path = PROGRAMS / "gunicorn_bare.py",
 ) -> WebServer:
     """gunicorn's gevent worker, without our hooks unless the configuration has them; ready for requests and signals."""
+    if find_spec("gunicorn") is None:
+        lacking("gunicorn")
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-w", str(workers), "-b", "127.0.0.1:0"]
     command += ["-c", str(configuration), *options, app]
     server = WebServer(command, environment, says=r"Listening at: http://127\.0\.0\.1:(\d+)")

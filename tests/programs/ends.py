@@ -78,13 +78,15 @@ def killall():
 
 
 def keyboard_interrupt_while_busy():
-    gevent.spawn(keep_tracking)
     print("busy", flush=True)
-    keep_tracking()
+    while True:
+        track(1)
+        sum(range(2000))  # the local Segment remembers no more than 100,000 events
+        gevent.sleep(0)
 
 
 def keyboard_interrupt_while_waiting():
-    gevent.spawn(keep_tracking)
+    gevent.spawn(keep_tracking, 0.0005)
     print("busy", flush=True)
     gevent.event.Event().wait()
 

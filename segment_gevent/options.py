@@ -268,6 +268,12 @@ class Options:
         unit="seconds",
         doc="A batch is not tried again when its first attempt is longer ago than this.",
     )
+    max_rate_limit_duration: Option[Seconds, float] = Option(
+        1_800,
+        seconds,
+        unit="seconds",
+        doc="A batch that only rate limits hold up is given up after so long; they do not count as retries.",
+    )
     gzip: Option[bool, bool] = Option(False, _switch, unit="", doc="Compress request bodies.")
     gzip_level: Option[int, int] = Option(
         1, _count(1, 9), unit="1 to 9", doc="1 is the fastest; 9 costs seven times as much for little."

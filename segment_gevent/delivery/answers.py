@@ -55,12 +55,12 @@ def asked_wait(headers: Mapping[str, str], wall_clock: float) -> float | None:
     """
     served = server_clock(headers)
     now = wall_clock if served is None else served
-    after = headers.get("Retry-After", "").strip()
+    after = _header(headers, "Retry-After")
     wait = _number(after)
     if wait is None and (moment := _moment(after)) is not None:
         wait = moment - now
     if wait is None or wait < 0:
-        wait = _number(headers.get("X-RateLimit-Reset", "").strip())
+        wait = _number(_header(headers, "X-RateLimit-Reset"))
         if wait is not None and wait >= _UNIX_TIMES:
             wait -= now
     if wait is None or not wait >= 0:
@@ -74,7 +74,7 @@ def server_clock(headers: Mapping[str, str]) -> float | None:
     >>> server_clock({"Date": "Thu, 01 Jan 1970 00:01:00 GMT"})
     60.0
     """
-    return _moment(headers.get("Date", "").strip())
+    return _moment(_header(headers, "Date"))
 
 
 def says_too_large(status: int, body_text: str) -> bool:
@@ -102,3 +102,7 @@ def _moment(text: str) -> float | None:
         return moment.timestamp()
     except Exception:  # ValueError by contract; TypeError, IndexError and OverflowError came of odd texts too
         return None
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    return str(headers.get(name, "")).strip()  # a transport of the application's own may give a number

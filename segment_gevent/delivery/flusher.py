@@ -7,12 +7,10 @@ returning. The greenlets wait untimed on an event, which is set at the threshold
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import weakref
-from _thread import RLock  # native, whatever the application patched; never held across a switch
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +20,9 @@ from gevent.event import Event
 from segment_gevent.counters import Counters
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.buffer import Buffer
+from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
-from segment_gevent.delivery.sender import Flight, Outcome, OutOfTimeError, Sender
-from segment_gevent.events.batch import Envelope
+from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
 
 if TYPE_CHECKING:
     import logging
@@ -68,7 +66,7 @@ class Flusher:
         max_in_flight: int,
         home: Home,
         buffer: Buffer,
-        envelope: Envelope,
+        flights: Flights,
         sender: Sender,
         counters: Counters,
         on_settled: Callable[[Flight, Outcome], None],
@@ -76,25 +74,18 @@ class Flusher:
     ) -> None:
         self.threshold = 1
         """So many waiting messages call for `wake`; 1 while idle, so that the first message goes at once."""
-        self.in_flight: list[Flight] = []
-        self.returned: list[Flight] = []
         self._flush_at = min(flush_at, buffer.max_messages) if flush_after else 1
         self._flush_after = flush_after or IDLE_AFTER_AT_LEAST
         self._max_in_flight = max_in_flight
         self._home = home
         self._buffer = buffer
-        self._envelope = envelope
+        self._flights = flights
         self._sender = sender
         self._counters = counters
         self._on_settled = on_settled
         self._logger = logger
-        self._pid = os.getpid()
-        self.is_over = False
-        """Whether nobody sends from here any more."""
         self._flush_to = 0
-        self._last_flush = float("-inf")
         self._waiters: list[Waiter] = []
-        self._turn = RLock()
         self._due = self._new_due()
         self._timer: Any = None
         self._greenlets: list[Greenlet[..., None]] = []
@@ -109,7 +100,7 @@ class Flusher:
 
     def wake(self) -> None:
         """Have all that waits now sent soon. Never switches."""
-        if self.is_over:
+        if self._flights.is_over:
             return
         if self.threshold != NEVER:
             self._counters.flushes += 1
@@ -119,7 +110,7 @@ class Flusher:
         home = self._home
         if not home.is_here and (home.is_gone or (not home.has_run and lifecycle.runs_under_a_hub())):
             if home.is_gone:
-                self._seize()  # what its greenlets had in flight, they never settle
+                self._flights.seize()  # what its greenlets had in flight, they never settle
             home.move_here()
             self._timer = None
             self._due = self._new_due()
@@ -133,7 +124,7 @@ class Flusher:
     @property
     def has_pending(self) -> bool:
         """Whether a message has no fate yet."""
-        return bool(self.in_flight or self.returned or self._buffer.waiting())
+        return bool(self._flights or self._buffer.waiting())
 
     @property
     def is_alive(self) -> bool:
@@ -141,9 +132,10 @@ class Flusher:
 
     def _rouse(self) -> None:
         """In the home thread: see that the greenlets exist, and wake them."""
-        if self.is_over:
+        if self._flights.is_over:
             return
-        self._take_back()
+        if self._flights.take_back():
+            self._notify()
         self._greenlets = [
             greenlet
             for greenlet in self._greenlets
@@ -162,27 +154,27 @@ class Flusher:
         """Send all that is due, then rest; False when there is no more to come."""
         self._home.has_run = True
         try:
-            while self._is_due() and (flight := self._next_flight()) is not None:
+            while self._is_due() and (flight := self._flights.next()) is not None:
                 self._carry(flight, is_background=True)
         except BaseException as error:
-            self._take_back(getcurrent())
+            if self._flights.take_back(getcurrent()):
+                self._notify()
             self._arm()  # another greenlet takes over at the next message, or when the timer fires
             self.threshold = 1
             if isinstance(error, Exception):
-                if not self._is_ours():
+                if not self._flights.is_ours:
                     return False  # woken in a forked child, or ended in the middle
                 self._logger.exception("the flusher crashed; another takes its place, and no message is lost")
                 return False
             raise
         self._rest()
-        return self._is_ours()
-
-    def _is_ours(self) -> bool:
-        return not self.is_over and self._pid == os.getpid()
+        return self._flights.is_ours
 
     def _is_due(self) -> bool:
-        return self._is_ours() and (
-            bool(self.returned) or self._buffer.taken < self._flush_to or self._buffer.waiting() >= self._flush_at
+        return self._flights.is_ours and (
+            bool(self._flights.returned)
+            or self._buffer.taken < self._flush_to
+            or self._buffer.waiting() >= self._flush_at
         )
 
     def _rest(self) -> None:
@@ -190,22 +182,22 @@ class Flusher:
         self.threshold = self._flush_at
         if not self._buffer.waiting():
             self._arm()  # else it runs on: what came while a batch was in flight has waited for a part of the time
-        if self._is_due() and len(self.in_flight) < self._max_in_flight:
+        if self._is_due() and self._flights.has_room:
             self._due.set()  # something came between the last look and the new threshold
 
     def _arm(self) -> None:
-        if self._is_ours():
+        if self._flights.is_ours:
             if self._timer is None:
                 self._timer = get_hub().loop.timer(self._flush_after, self._flush_after, ref=False)
             self._timer.again(self._on_timer)
 
     def _on_timer(self) -> None:
         """In the hub, when `flush_after` has passed since the last flush."""
-        if not self._is_ours():
+        if not self._flights.is_ours:
             self._timer.stop()
-        elif self._buffer.waiting() or self.returned:
+        elif self._buffer.waiting() or self._flights.returned:
             self.wake()
-        elif not self.in_flight:
+        elif not self._flights.out:
             self._timer.stop()
             self.threshold = 1
             lifecycle.release(self)
@@ -214,87 +206,26 @@ class Flusher:
 
     # One flight.
 
-    def _next_flight(self) -> Flight | None:
-        """A flight to send now: one that came back, else a new one; None if there is none, or no room for it."""
-        with self._turn:
-            if len(self.in_flight) >= self._max_in_flight:
-                return None
-            if self.returned:
-                flight = self.returned.pop(0)
-                flight.carrier = getcurrent()
-                self.in_flight.append(flight)
-                return flight
-            message = self._buffer.peek()
-            if message is None:
-                return None
-            flight = Flight(self._envelope, first=self._buffer.taken, since=self._buffer.oldest or time.monotonic())
-            flight.carrier = getcurrent()
-            self.in_flight.append(flight)
-            try:
-                while message is not None and flight.fits(message):
-                    flight.add(message)
-                    self._buffer.take()
-                    message = self._buffer.peek()
-            except BaseException:  # of a signal handler
-                self._buffer.mend(flight.first, flight.messages)
-                raise
-            self._last_flush = time.monotonic()
-            return flight
-
-    def _take_back(self, carrier: object = None) -> None:
-        """Take back what `carrier`, or any greenlet that has ended, has in flight and carries no more.
-
-        A signal handler may raise between any two steps of a greenlet, and so between those that put a flight in its
-        care and the one that sends it.
-        """
-        if not self._is_ours():
-            return
-        with self._turn:
-            for flight in list(self.in_flight):
-                if flight.carrier is carrier or lifecycle.has_ended(flight.carrier):
-                    self._give_back(flight)
-                    if flight.is_settled:
-                        self.in_flight.remove(flight)
-
     def _carry(self, flight: Flight, *, until: float | None = None, is_background: bool = False) -> None:
         try:
             outcome = self._sender.deliver(flight, until=until, is_background=is_background)
         except BaseException:
             self._give_back(flight)
             raise
-        if self._claim(flight):
+        if outcome.pieces:
+            self._give_back(flight, outcome.pieces)
+        elif self._flights.claim(flight):
             try:
                 self._on_settled(flight, outcome)
             finally:
-                with self._turn:
-                    self.in_flight.remove(flight)
+                self._flights.done(flight)
                 self._notify(flight, delivered=outcome.error is None)
 
-    def _claim(self, flight: Flight) -> bool:
-        """Whether the flight is the caller's to settle: at the end another thread may have sent or dropped it too.
+    def _give_back(self, flight: Flight, pieces: Sequence[Flight] = ()) -> None:
+        if self._flights.give_back(flight, pieces):
+            self._notify()
 
-        It counts as in flight until it is settled, so that no flush returns between its removal and its callbacks.
-        """
-        if not self._is_ours():
-            return False  # in a forked child the lock may be held by a thread that is no more
-        with self._turn:
-            is_free = flight in self.in_flight and not flight.is_settled
-            flight.is_settled = flight.is_settled or is_free
-        return is_free
-
-    def _give_back(self, flight: Flight) -> None:
-        """The flight has no outcome: it goes before all that waits, with the attempts that it had."""
-        if not self._is_ours():
-            return
-        with self._turn:
-            if flight.is_settled or flight not in self.in_flight:
-                return
-            self.in_flight.remove(flight)
-            self.returned.append(flight)
-            self.returned.sort(key=lambda each: each.first)
-        self._notify(None)
-
-    def _notify(self, flight: Flight | None, *, delivered: bool = True) -> None:
+    def _notify(self, flight: Flight | None = None, *, delivered: bool = True) -> None:
         for waiter in list(self._waiters):
             if flight is not None and not delivered and flight.first < waiter.target:
                 waiter.all_delivered = False
@@ -305,15 +236,9 @@ class Flusher:
     # Waiting for fates.
 
     @property
-    def settled(self) -> int:
-        """Every message before this ordinal has its fate."""
-        with self._turn:
-            return min((flight.first for flight in [*self.in_flight, *self.returned]), default=self._buffer.taken)
-
-    @property
     def oldest(self) -> float | None:
         """When the oldest message without a fate came, in monotonic seconds."""
-        ages = [flight.since for flight in [*self.in_flight, *self.returned]]
+        ages = [flight.since for flight in self._flights]
         waiting = self._buffer.oldest
         return min([*ages, *([] if waiting is None else [waiting])], default=None)
 
@@ -325,7 +250,7 @@ class Flusher:
         Switches; not for the hub.
         """
         waiter = Waiter(self._buffer.accepted)
-        if self.settled >= waiter.target:
+        if self._flights.settled >= waiter.target:
             return True
         self._waiters.append(waiter)
         try:
@@ -335,15 +260,15 @@ class Flusher:
                 self._drain(waiter, deadline)
                 self._release_if_idle()
             elif not self._wake_home(deadline):
-                if is_last:
-                    self._seize()
+                if is_last and self._flights.seize():
+                    self._notify()
                 self._drain(waiter, deadline)
-            while self._is_ours() and self.settled < waiter.target:
+            while self._flights.is_ours and self._flights.settled < waiter.target:
                 seconds = deadline - time.monotonic()
                 if seconds <= 0:
                     return False
                 waiter.wait(seconds)
-            return waiter.all_delivered and self._pid == os.getpid()
+            return waiter.all_delivered and not self._flights.is_inherited
         finally:
             self._waiters.remove(waiter)
 
@@ -353,15 +278,16 @@ class Flusher:
 
     def _drain(self, waiter: Waiter, deadline: float | None) -> None:
         """Send in the caller's greenlet until the waiter is served; others' flights are waited for."""
-        while self._is_ours() and self.settled < waiter.target:
+        while self._flights.is_ours and self._flights.settled < waiter.target:
             try:
-                if (flight := self._next_flight()) is not None:
+                if (flight := self._flights.next()) is not None:
                     self._carry(flight, until=deadline)
                     continue
             except OutOfTimeError:
                 return
             except BaseException:
-                self._take_back(getcurrent())
+                if self._flights.take_back(getcurrent()):
+                    self._notify()
                 raise
             seconds = HOME_ANSWERS_WITHIN if deadline is None else deadline - time.monotonic()
             if seconds <= 0:
@@ -375,8 +301,8 @@ class Flusher:
         """
         is_due = (
             self._buffer.waiting() >= self._flush_at
-            or bool(self.returned)
-            or time.monotonic() - self._last_flush >= self._flush_after
+            or bool(self._flights.returned)
+            or time.monotonic() - self._flights.last_new >= self._flush_after
         )
         if is_due and lifecycle.in_hub():
             self.wake()
@@ -402,23 +328,9 @@ class Flusher:
 
     # Ending.
 
-    def _seize(self) -> None:
-        for flight in list(self.in_flight):
-            self._give_back(flight)
-
     def stop(self) -> list[Flight]:
         """End the greenlets; what was pending comes back in flights, for the caller to settle. Never switches."""
-        with self._turn:
-            self.is_over = True
-            settled = [flight for flight in self.in_flight if flight.is_settled]
-            self.returned += [flight for flight in self.in_flight if not flight.is_settled]
-            self.in_flight.clear()
-            left = sorted(self.returned, key=lambda flight: flight.first)
-            self.returned.clear()
-            while (flight := self._next_flight()) is not None:
-                self.in_flight.remove(flight)
-                left.append(flight)
-            self.in_flight += settled  # whoever settles one removes it
+        left = self._flights.stop()
         lifecycle.release(self)
         self._home.call(self._end_greenlets)
         for waiter in list(self._waiters):
@@ -428,9 +340,7 @@ class Flusher:
 
     def abandon(self) -> None:
         """In a forked child: forget everything. Never spawns, blocks or switches."""
-        self.is_over = True
-        self.in_flight.clear()
-        self.returned.clear()
+        self._flights.forget()
         self._end_greenlets()
         for waiter in list(self._waiters):
             waiter.notify()

@@ -18,10 +18,11 @@ from gevent import Timeout, getcurrent
 from segment_gevent.counters import COUNTERS, Counters, Stats
 from segment_gevent.delivery import lifecycle, uwsgi
 from segment_gevent.delivery.buffer import Buffer
+from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.reporter import Callbacks, Reporter
-from segment_gevent.delivery.sender import Flight, Outcome, Sender
+from segment_gevent.delivery.sender import Outcome, Sender
 from segment_gevent.delivery.transport import HttpTransport, Transport
 from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.delivery.uwsgi import Legacy
@@ -62,6 +63,7 @@ class Pipeline:
             max_bytes=options.max_queue_bytes,
             on_mark=self._follow_home if options.async_ else None,
         )
+        self._flights = Flights(self._buffer, Envelope(options.api_key), max_in_flight=options.max_in_flight)
         self._reporter = Reporter(home, logger, max_bytes=options.max_queue_bytes)
         self._flusher = Flusher(
             flush_at=options.flush_at,
@@ -69,7 +71,7 @@ class Pipeline:
             max_in_flight=options.max_in_flight,
             home=home,
             buffer=self._buffer,
-            envelope=Envelope(options.api_key),
+            flights=self._flights,
             sender=Sender(options, self._transport, self._counters, logger),
             counters=self._counters,
             on_settled=self._settle,
@@ -110,7 +112,7 @@ class Pipeline:
             self._after_sending_here()
         elif self._buffer.waiting() >= self._flusher.threshold:
             self._flusher.wake()
-        if self._flusher.is_over:  # shut down by another thread since the look above: nobody comes for this message
+        if self._flights.is_over:  # shut down by another thread since the look above: nobody comes for this message
             return not self._drop_left("closed")
         return True
 

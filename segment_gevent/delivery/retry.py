@@ -1,18 +1,22 @@
 """What an answer means: delivered, try again after so long, or give up. Pure: the random draw and the clock come in.
 
-The table is what Segment's own libraries do (segment-analytics-python 2.4.0, @segment/analytics-node 3.1.0):
+The table is what Segment's own libraries do with a status (segment-analytics-python 2.4.0, @segment/analytics-node 3.1.0),
+and what they do not do with a batch that was refused for one of its messages:
 
     2xx                              delivered
-    408 410 429 460, 5xx but below   try again
-    501 505 511, any other status    give up (a redirect too: it is never followed)
+    429                              try again when the server says so; nothing else is sent until then
+    408 410 460, 5xx but below       try again
+    501 505 511                      give up; with OAuth, 511 is tried again with a new token
+    413, 400 that says "too large"   take the batch apart; a message that is refused alone is given up
+    any other 400                    take the batch apart, so often, in search of a bad message; then give up
+    any other status                 give up (a redirect too: it is never followed)
     no answer at all                 try again
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-RETRYABLE_4XX = frozenset({408, 410, 429, 460})
+RATE_LIMIT = 429
+RETRYABLE_4XX = frozenset({408, 410, RATE_LIMIT, 460})
 FINAL_5XX = frozenset({501, 505, 511})
 
 FIRST_WAIT = 0.5
@@ -21,6 +25,9 @@ LONGEST_WAIT = 60.0
 """Seconds: the ceiling of the doubling."""
 LONGEST_RETRY_AFTER = 300.0
 """Seconds: a server that asks for more gets this much patience, as from Segment's own libraries."""
+SPLITS_IN_SEARCH = 36
+"""So often is a refused batch halved, twice as many requests: enough for three bad messages anywhere in 2,500 (12 halvings
+each), and an end where the server refuses everything."""
 
 
 def is_delivered(status: int) -> bool:
@@ -42,15 +49,3 @@ def backoff(retry: int, draw: float) -> float:
     if retry <= 1:
         return 0.0
     return float(min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(retry - 2, 16))) * draw
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asked for, at most `LONGEST_RETRY_AFTER`; None if it asked for nothing readable.
-
-    >>> retry_after({"Retry-After": "7"})
-    7.0
-    """
-    asked = str(headers.get("Retry-After", "")).strip()
-    if not (asked.isascii() and asked.isdigit()):
-        return None
-    return min(float(asked), LONGEST_RETRY_AFTER)

@@ -7,7 +7,7 @@ import os
 import random
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gevent import Timeout, get_hub
@@ -16,9 +16,10 @@ from greenlet import greenlet
 
 from segment_gevent.counters import Counters
 from segment_gevent.delivery import retry
+from segment_gevent.delivery.answers import asked_wait, says_too_large
+from segment_gevent.delivery.flights import Flight
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import DeliveryError
-from segment_gevent.events.batch import Batch, Envelope
 from segment_gevent.events.timestamps import stamp
 from segment_gevent.options import Options
 from segment_gevent.version import __version__
@@ -32,27 +33,13 @@ GZIP_WINDOW = 31
 """zlib's largest window, 15 bits, plus 16 for a gzip header and trailer."""
 
 
-class Flight(Batch):
-    """A batch that was taken from the buffer, until it has its fate."""
-
-    __slots__ = ("attempts", "carrier", "first", "is_settled", "sent_at", "since", "started")
-
-    def __init__(self, envelope: Envelope, *, first: int, since: float) -> None:
-        super().__init__(envelope)
-        self.first = first  # the ordinal of its first message
-        self.since = since  # when that message came, in monotonic seconds
-        self.carrier: greenlet | None = None  # who sends it
-        self.attempts = 0
-        self.started = 0.0  # when it was first sent, in monotonic seconds
-        self.sent_at = ""
-        self.is_settled = False
-
-
 class Outcome(NamedTuple):
     """How a flight ended: delivered if there is no error."""
 
     response: requests.Response | None
     error: DeliveryError | None
+    pieces: Sequence[Flight] = ()
+    """What it was taken apart into, where the parts may fare better: then it has no fate, but they will."""
 
 
 class OutOfTimeError(Exception):
@@ -69,6 +56,8 @@ class Sender:
         self._logger = logger
         self._is_failing = False
         self._pauses: set[Event] = set()
+        self._limits: set[Event] = set()
+        self._resume_at = 0.0  # a rate limit is on everything: no attempt begins before this monotonic time
         self._pid = os.getpid()
         credentials = base64.b64encode(f"{options.api_key}:".encode()).decode()
         self._headers = {
@@ -90,25 +79,29 @@ class Sender:
             BaseException: whatever was thrown into the caller's greenlet, its own `gevent.Timeout` too.
         """
         while True:
+            self._pause(self._resume_at - time.monotonic(), until, self._limits, is_background=is_background)
             try:
                 response = self._attempt(flight, until, is_background=is_background)
             except DeliveryError as error:
                 if self._pid != os.getpid():
                     raise OutOfTimeError from error  # the socket was closed because it is the parent's
                 error.attempts = flight.attempts
+                if pieces := self._taken_apart(flight, error):
+                    return Outcome(error.response, error, pieces)
                 wait = self._wait_before_retry(flight, error)
                 if wait is None:
                     return Outcome(error.response, error)
                 self._say_failing(error)
-                if until is not None and time.monotonic() + wait >= until:
-                    raise OutOfTimeError from error
-                self._pause(wait, ref=not is_background)
+                self._pause(wait, until, self._pauses, is_background=is_background)
             else:
                 self._say_works()
                 return Outcome(response, None)
 
     def hurry(self) -> None:
-        """End the present waits: their next attempt comes now, since there may be no later one."""
+        """End the present waits: their next attempt comes now, since there may be no later one.
+
+        Not those that a rate limit asked for: an attempt would be refused, and make the limit last.
+        """
         for pause in list(self._pauses):
             pause.set()
 
@@ -158,33 +151,60 @@ class Sender:
         finally:
             limit.close()
 
+    def _taken_apart(self, flight: Flight, error: DeliveryError) -> Sequence[Flight]:
+        """The halves of a batch that was refused for its size, or maybe for one of its messages; () to judge it whole."""
+        if len(flight) < 2 or error.status not in {400, 413}:
+            return ()
+        if says_too_large(error.status, _text(error.response)):
+            return flight.halves()
+        if flight.search.splits >= retry.SPLITS_IN_SEARCH:
+            return ()
+        flight.search.splits += 1
+        return flight.halves()
+
     def _wait_before_retry(self, flight: Flight, error: DeliveryError) -> float | None:
-        """Seconds, or None to give up."""
+        """Seconds, or None to give up. A rate limit asks for its wait of everybody, through `_resume_at`."""
         options = self._options
         if error.status is not None and not retry.is_retryable(error.status):
             return None
-        if flight.attempts > options.max_retries:
-            return None
-        wait = retry.backoff(flight.attempts, random.random())  # noqa: S311 - jitter is no secret
+        now = time.monotonic()
         headers = getattr(error.response, "headers", None)
-        asked = retry.retry_after(headers) if isinstance(headers, Mapping) else None
-        if asked is not None:
-            wait = asked
-        if time.monotonic() + wait - flight.started > options.max_retry_duration:
+        asked = asked_wait(headers, time.time()) if isinstance(headers, Mapping) else None
+        draw = random.random()  # noqa: S311 - jitter is no secret
+        if error.status == retry.RATE_LIMIT:
+            if not flight.limits:
+                flight.limited_since = now
+            flight.limits += 1
+            wait = retry.backoff(flight.limits + 1, draw) if asked is None else asked
+            if now + wait - flight.limited_since > options.max_rate_limit_duration:
+                return None
+            self._resume_at = max(self._resume_at, now + wait)
+            return 0.0
+        flight.limits = 0
+        flight.retries += 1
+        wait = retry.backoff(flight.retries, draw) if asked is None else asked
+        if flight.retries > options.max_retries or now + wait - flight.started > options.max_retry_duration:
             return None
         return wait
 
-    def _pause(self, seconds: float, *, ref: bool) -> None:
+    def _pause(self, seconds: float, until: float | None, kind: set[Event], *, is_background: bool) -> None:
+        """Wait so long, or until `hurry`; not at all if that would pass `until`.
+
+        Raises:
+            OutOfTimeError: it would.
+        """
+        if until is not None and seconds > 0 and time.monotonic() + seconds >= until:
+            raise OutOfTimeError
         if seconds <= 0:
             return
         over = Event()
-        timer = get_hub().loop.timer(seconds, ref=ref)
+        timer = get_hub().loop.timer(seconds, ref=not is_background)
         timer.start(over.set, update=True)  # outside the hub the loop's own time is stale
-        self._pauses.add(over)
+        kind.add(over)
         try:
             over.wait()  # timed by the timer: a timed wait would keep hub.join() from returning
         finally:
-            self._pauses.discard(over)
+            kind.discard(over)
             timer.close()
 
     def _say_failing(self, error: DeliveryError) -> None:
@@ -206,3 +226,9 @@ class Sender:
 def _gzipped(body: bytes, level: int) -> bytes:
     compressor = zlib.compressobj(level, zlib.DEFLATED, GZIP_WINDOW)
     return compressor.compress(body) + compressor.flush()
+
+
+def _text(response: requests.Response | None) -> str:
+    """What the answer says; a transport of the application's own may say anything."""
+    text = getattr(response, "text", "")
+    return text if isinstance(text, str) else ""

@@ -17,6 +17,7 @@ from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.pipeline import Pipeline
 from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFailure, OnSuccess
 from segment_gevent.delivery.trouble import logger_for
+from segment_gevent.editing import Editor
 from segment_gevent.errors import ConfigError, ValidationError
 from segment_gevent.events import message
 from segment_gevent.events.message import Fields, Id
@@ -80,6 +81,7 @@ class Client:
         self.options = options
         self._callbacks = callbacks
         self._logger = logger_for(log=options.log, level=options.log_level)
+        self._editor = Editor.of(options, self._logger)
         self._disabled = None if options.enabled else Disabled()
         self._pipelines: dict[int, Pipeline] = {}
         if options.enabled:
@@ -211,9 +213,16 @@ class Client:
         message_id: str | None,
     ) -> bool:
         pipeline = self._pipelines.get(os.getpid()) or self._pipeline()
+        editor = self._editor
+        if editor is not None:
+            context, integrations = editor.context(context), editor.integrations(integrations)
         sealed = message.seal(
             fields, context, timestamp, integrations, message_id, new_id=pipeline.new_id(), now=time.time()
         )
+        if editor is not None:
+            sealed, unwanted = editor.edited(sealed, fields)
+            if unwanted:
+                return pipeline.refuse(sealed, counter, unwanted)
         return pipeline.submit(sealed, counter)
 
     # Delivery.

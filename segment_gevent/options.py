@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Kept = TypeVar("Kept")
 Seconds = float | timedelta
+BeforeSend = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 class LeftOut(str):
@@ -177,10 +179,44 @@ def _verify(name: str, value: object) -> bool | str | None:
     raise _wrong(name, "True, False or the path of a CA bundle", value)
 
 
+def _one_of(*words: str) -> Callable[[str, object], str]:
+    wants = " or ".join(repr(word) for word in words)
+
+    def keep(name: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise _wrong(name, wants, value)
+        if value not in words:
+            raise ConfigError(f"{name} must be {wants}, not {value!r}")
+        return value
+
+    return keep
+
+
+def _share(name: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise _wrong(name, "a number from 0 to 1", value)
+    return float(value)
+
+
+def _values(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(name, "a mapping such as a dict", value)
+    return dict(value)
+
+
+def _hook(name: str, value: object) -> BeforeSend | None:
+    if value is not None and not callable(value):
+        raise _wrong(name, "a function of a message that returns a message or None", value)
+    return cast("BeforeSend | None", value)
+
+
 def _transport(name: str, value: object) -> Transport | None:
     if value is not None and not (callable(getattr(value, "send", None)) and callable(getattr(value, "close", None))):
         raise _wrong(name, "an object with send(body, headers) and close()", value)
     return cast("Transport | None", value)
+
+
+EU_HOST = "https://events.eu1.segmentapis.com"
 
 
 class OptionRow(NamedTuple):
@@ -215,6 +251,12 @@ class Options:
         env="SEGMENT_HOST",
         doc="Where `/v1/batch` is, with or without a path before it; left out, `SEGMENT_HOST` serves.",
     )
+    region: Option[str, str] = Option(
+        "us",
+        _one_of("us", "eu"),
+        unit="us or eu",
+        doc="`eu` sends to Segment's servers in the EU, where no host is given.",
+    )
     flush_at: Option[int, int] = Option(
         10,
         _count(1),
@@ -238,6 +280,19 @@ class Options:
     )
     max_queue_bytes: Option[int, int] = Option(
         64 * 1024 * 1024, _count(1), unit="bytes", doc="The same in bytes of encoded messages."
+    )
+    overflow: Option[str, str] = Option(
+        "drop_newest",
+        _one_of("drop_newest", "drop_oldest", "block"),
+        unit="policy",
+        doc="What a full queue does: `drop_newest` refuses the call, `drop_oldest` lets the oldest message go, "
+        "`block` waits cooperatively for room.",
+    )
+    block_timeout: Option[Seconds, float] = Option(
+        5,
+        seconds,
+        unit="seconds",
+        doc='What a call waits for room at most, with `overflow="block"`; then it is refused.',
     )
     log: Option[bool, bool] = Option(True, _switch, unit="", doc="False silences the client.")
     log_level: Option[int | str, int] = Option(
@@ -293,6 +348,27 @@ class Options:
     max_in_flight: Option[int, int] = Option(
         1, _count(1), unit="batches", doc="So many are sent at a time; with more than 1 their order can change."
     )
+    before_send: Option[BeforeSend | None, BeforeSend | None] = Option(
+        None,
+        _hook,
+        unit="function",
+        doc="Gets each message as a dict and returns it, changed or not, or None to drop it. Runs in the call.",
+    )
+    default_context: Option[Mapping[str, Any], Mapping[str, Any]] = Option(
+        MappingProxyType({}),
+        _values,
+        unit="mapping",
+        doc="Goes into the context of every message, under the call's own.",
+    )
+    default_integrations: Option[Mapping[str, Any], Mapping[str, Any]] = Option(
+        MappingProxyType({}), _values, unit="mapping", doc="The same for `integrations`."
+    )
+    sample_rate: Option[float, float] = Option(
+        1.0,
+        _share,
+        unit="0 to 1",
+        doc="The share of users whose messages are sent; which users, their ids decide, always the same.",
+    )
     enabled: Option[bool, bool] = Option(
         True, _switch, unit="", doc="False checks and counts calls and sends nothing; no key is needed."
     )
@@ -304,6 +380,8 @@ class Options:
     )
 
     def __post_init__(self) -> None:
+        if self.region == "eu" and self.host == Options.host:
+            self.__dict__["host"] = EU_HOST
         if self.enabled and not self.api_key:
             raise ConfigError("api_key is missing: pass the write key, or set SEGMENT_WRITE_KEY")
 

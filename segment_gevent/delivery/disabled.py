@@ -18,6 +18,9 @@ class Disabled:
         self._counters.drop("disabled")
         return False
 
+    def refuse(self, message: bytes, counter: str, reason: str) -> bool:  # noqa: ARG002
+        return self.submit(message, counter)
+
     def flush(self, timeout: float) -> bool:  # noqa: ARG002
         return True
 

@@ -154,6 +154,11 @@ class Flights:
             self.last_new = time.monotonic()
             return flight
 
+    def drop_oldest(self) -> bytes | None:
+        """The oldest waiting message, which is the caller's to settle; None if none waits."""
+        with self._turn:
+            return self._buffer.take() if self._buffer.waiting() else None
+
     def claim(self, flight: Flight) -> bool:
         """Whether the flight is the caller's to settle: at the end another thread may have sent or dropped it too.
 
@@ -202,7 +207,7 @@ class Flights:
 
     def seize(self) -> bool:
         """Take back everything: whoever carries it sits in a hub that no longer turns."""
-        return any([self.give_back(flight) for flight in list(self.out)])
+        return sum(self.give_back(flight) for flight in list(self.out)) > 0
 
     def stop(self) -> list[Flight]:
         """Send no more from here; what was pending comes in flights, for the caller to settle."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ class Flusher:
         self._logger = logger
         self._flush_to = 0
         self._waiters: list[Waiter] = []
+        self._wait_for_room: list[Waiter] = []
         self._due = self._new_due()
         self._timer: Any = None
         self._greenlets: list[Greenlet[..., None]] = []
@@ -121,6 +123,33 @@ class Flusher:
         if self.threshold != NEVER:
             self.wake()
 
+    def drop_oldest(self) -> bytes | None:
+        """Take the oldest waiting message out, for the caller to settle; None if none waits. Never switches."""
+        message = self._flights.drop_oldest()
+        if message is not None:
+            for waiter in list(self._waiters):
+                if self._buffer.taken <= waiter.target:
+                    waiter.all_delivered = False
+                waiter.notify()
+        return message
+
+    @contextmanager
+    def waiting_for_room(self) -> Iterator[Waiter]:
+        """A waiter who is told whenever messages leave the buffer. Needs a hub."""
+        waiter = Waiter(0)
+        self._wait_for_room.append(waiter)
+        try:
+            yield waiter
+        finally:
+            self._wait_for_room.remove(waiter)
+
+    def _next(self) -> Flight | None:
+        flight = self._flights.next()
+        if flight is not None:
+            for waiter in list(self._wait_for_room):
+                waiter.notify()
+        return flight
+
     @property
     def has_pending(self) -> bool:
         """Whether a message has no fate yet."""
@@ -154,7 +183,7 @@ class Flusher:
         """Send all that is due, then rest; False when there is no more to come."""
         self._home.has_run = True
         try:
-            while self._is_due() and (flight := self._flights.next()) is not None:
+            while self._is_due() and (flight := self._next()) is not None:
                 self._carry(flight, is_background=True)
         except BaseException as error:
             if self._flights.take_back(getcurrent()):
@@ -280,7 +309,7 @@ class Flusher:
         """Send in the caller's greenlet until the waiter is served; others' flights are waited for."""
         while self._flights.is_ours and self._flights.settled < waiter.target:
             try:
-                if (flight := self._flights.next()) is not None:
+                if (flight := self._next()) is not None:
                     self._carry(flight, until=deadline)
                     continue
             except OutOfTimeError:
@@ -335,6 +364,7 @@ class Flusher:
         self._home.call(self._end_greenlets)
         for waiter in list(self._waiters):
             waiter.all_delivered = waiter.all_delivered and not left
+        for waiter in [*self._waiters, *self._wait_for_room]:
             waiter.notify()
         return left
 
@@ -342,7 +372,7 @@ class Flusher:
         """In a forked child: forget everything. Never spawns, blocks or switches."""
         self._flights.forget()
         self._end_greenlets()
-        for waiter in list(self._waiters):
+        for waiter in [*self._waiters, *self._wait_for_room]:
             waiter.notify()
 
     def _end_greenlets(self) -> None:

@@ -99,14 +99,8 @@ class Pipeline:
             return self._refuse(message, "closed")
         if len(message) > MESSAGE_LIMIT:
             return self._refuse(message, "too_large")
-        if not self._buffer.put(message, time.monotonic()):
-            self._full.start(
-                "the queue is full (%d messages, %d bytes): new messages are dropped",
-                self._buffer.waiting(),
-                self._buffer.size,
-            )
-            self._flusher.make_room()
-            return self._refuse(message, "queue_full")
+        if not self._buffer.put(message, time.monotonic()) and not self._put_in_full(message):
+            return self._refuse(message, "queue_full" if not self._is_closed else "closed")
         if not self._options.async_:
             self._flusher.send_if_due()
             self._after_sending_here()
@@ -114,6 +108,46 @@ class Pipeline:
             self._flusher.wake()
         if self._flights.is_over:  # shut down by another thread since the look above: nobody comes for this message
             return not self._drop_left("closed")
+        return True
+
+    def refuse(self, message: bytes, counter: str, reason: str) -> bool:
+        """Count the message under `counter`, and drop it; returns False."""
+        self._counters.count_call(counter)
+        return self._refuse(message, reason)
+
+    def _put_in_full(self, message: bytes) -> bool:
+        """The buffer is full: do as `overflow` says; whether the message is in."""
+        self._flusher.make_room()
+        if self._options.overflow == "block":
+            return self._put_when_there_is_room(message)
+        if self._options.overflow == "drop_newest" or len(message) > self._buffer.max_bytes:
+            self._say_full()
+            return False
+        while not self._buffer.put(message, time.monotonic()):
+            if (oldest := self._flusher.drop_oldest()) is not None:
+                self._say_full()
+                self._refuse(oldest, "queue_full")
+        return True
+
+    def _say_full(self) -> None:
+        self._full.start(
+            "the queue is full (%d messages, %d bytes): messages are dropped, as overflow=%r says",
+            self._buffer.waiting(),
+            self._buffer.size,
+            self._options.overflow,
+        )
+
+    def _put_when_there_is_room(self, message: bytes) -> bool:
+        """Wait for it, cooperatively, at most `block_timeout`; in the hub, where nothing can wait, not at all."""
+        if lifecycle.in_hub():
+            return False
+        deadline = time.monotonic() + self._options.block_timeout
+        with lifecycle.BorrowedHub(), self._flusher.waiting_for_room() as room:
+            while not self._buffer.put(message, time.monotonic()):
+                seconds = deadline - time.monotonic()
+                if seconds <= 0 or self._is_closed:
+                    return False
+                room.wait(seconds)
         return True
 
     def flush(self, timeout: float) -> bool:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gevent import Timeout, get_hub
 from gevent.event import Event
-from greenlet import greenlet
 
 from segment_gevent.counters import Counters
 from segment_gevent.delivery import retry

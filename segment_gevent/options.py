@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from datetime import timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
@@ -199,6 +198,8 @@ def _share(name: str, value: object) -> float:
 
 
 def _values(name: str, value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
     if not isinstance(value, Mapping):
         raise _wrong(name, "a mapping such as a dict", value)
     return dict(value)
@@ -354,14 +355,14 @@ class Options:
         unit="function",
         doc="Gets each message as a dict and returns it, changed or not, or None to drop it. Runs in the call.",
     )
-    default_context: Option[Mapping[str, Any], Mapping[str, Any]] = Option(
-        MappingProxyType({}),
+    default_context: Option[Mapping[str, Any] | None, Mapping[str, Any]] = Option(
+        None,
         _values,
         unit="mapping",
         doc="Goes into the context of every message, under the call's own.",
     )
-    default_integrations: Option[Mapping[str, Any], Mapping[str, Any]] = Option(
-        MappingProxyType({}), _values, unit="mapping", doc="The same for `integrations`."
+    default_integrations: Option[Mapping[str, Any] | None, Mapping[str, Any]] = Option(
+        None, _values, unit="mapping", doc="The same for `integrations`."
     )
     sample_rate: Option[float, float] = Option(
         1.0,

@@ -162,6 +162,14 @@ def _host(name: str, value: object) -> str:
     return value.rstrip("/")
 
 
+def _text(name: str, value: object) -> str:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        raise _wrong(name, "a string", value)
+    return value
+
+
 def _proxies(name: str, value: object) -> Mapping[str, str] | None:
     if value is None:
         return None
@@ -218,6 +226,7 @@ def _transport(name: str, value: object) -> Transport | None:
 
 
 EU_HOST = "https://events.eu1.segmentapis.com"
+EU_AUTH_SERVER = "https://oauth2.eu1.segmentapis.com"
 
 
 class OptionRow(NamedTuple):
@@ -370,6 +379,17 @@ class Options:
         unit="0 to 1",
         doc="The share of users whose messages are sent; which users, their ids decide, always the same.",
     )
+    oauth_client_id: Option[str, str] = Option(
+        "", _text, unit="id", doc="Of the OAuth application; with it, batches carry a token."
+    )
+    oauth_client_key: Option[str | os.PathLike[str], str] = Option(
+        "", _text, unit="PEM", doc="Its private key: PEM text, or the path of a file with it."
+    )
+    oauth_key_id: Option[str, str] = Option("", _text, unit="id", doc="Of the public key, as Segment shows it.")
+    oauth_auth_server: Option[str, str] = Option(
+        "https://oauth2.segment.io", _host, unit="URL", doc="Where tokens come from; with `region`, the region's."
+    )
+    oauth_scope: Option[str, str] = Option("tracking_api:write", _text, unit="scope", doc="What the token is for.")
     enabled: Option[bool, bool] = Option(
         True, _switch, unit="", doc="False checks and counts calls and sends nothing; no key is needed."
     )
@@ -383,12 +403,19 @@ class Options:
     def __post_init__(self) -> None:
         if self.region == "eu" and self.host == Options.host:
             self.__dict__["host"] = EU_HOST
+        if self.region == "eu" and self.oauth_auth_server == Options.oauth_auth_server:
+            self.__dict__["oauth_auth_server"] = EU_AUTH_SERVER
+        missing = [name for name in ("oauth_client_id", "oauth_client_key", "oauth_key_id") if not getattr(self, name)]
+        if 0 < len(missing) < 3:
+            raise ConfigError(
+                f"{missing[0]} is missing: OAuth needs oauth_client_id, oauth_client_key and oauth_key_id"
+            )
         if self.enabled and not self.api_key:
             raise ConfigError("api_key is missing: pass the write key, or set SEGMENT_WRITE_KEY")
 
     def __repr__(self) -> str:
         """Only what differs from the defaults, and never the write key or a proxy's password."""
-        hidden = {"api_key", "proxies"}
+        hidden = {"api_key", "proxies", "oauth_client_key"}
         told = (
             f"{row.name}={'…' if row.name in hidden else repr(self.__dict__[row.name])}"
             for row in self.describe()

@@ -38,6 +38,7 @@ class Flight(Batch):
         "attempts",
         "carrier",
         "first",
+        "has_new_token",
         "is_settled",
         "limited_since",
         "limits",
@@ -59,6 +60,7 @@ class Flight(Batch):
         self.limited_since = 0.0  # when the first of those came, in monotonic seconds
         self.started = 0.0  # when it was first sent, in monotonic seconds
         self.search = Search()
+        self.has_new_token = False  # it was tried again since its token was refused
         self.sent_at = ""
         self.is_settled = False
 

@@ -139,6 +139,19 @@ def spawn(function: Callable[..., object], *arguments: object) -> None:
     Greenlet.spawn(function, *arguments)
 
 
+def rest(seconds: float, over: Event, *, ref: bool) -> None:
+    """Wait until `over` is set or so many seconds have passed; without `ref`, `hub.join()` does not wait for it.
+
+    Timed by a timer and not by the event's own time-out, which always keeps `hub.join()` and `gevent.wait()` waiting.
+    """
+    timer = get_hub().loop.timer(seconds, ref=ref)
+    timer.start(over.set, update=True)  # outside the hub the loop's own time is stale
+    try:
+        over.wait()
+    finally:
+        timer.close()
+
+
 class BorrowedHub:
     """A context in which a thread may wait on gevent's events; a hub made for it alone goes with it.
 

@@ -17,7 +17,9 @@ from gevent import Timeout, getcurrent
 
 from segment_gevent.counters import COUNTERS, Counters, Stats
 from segment_gevent.delivery import lifecycle, uwsgi
+from segment_gevent.delivery.authorization import Authorization, Basic, Bearer
 from segment_gevent.delivery.buffer import Buffer
+from segment_gevent.delivery.client_key import ClientKey
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
@@ -45,7 +47,9 @@ ID_PREFIX_BYTES = 12
 class Pipeline:
     """Takes encoded messages in, and gives each its fate."""
 
-    def __init__(self, options: Options, callbacks: Callbacks, logger: logging.Logger, home: Home) -> None:
+    def __init__(
+        self, options: Options, callbacks: Callbacks, logger: logging.Logger, home: Home, key: ClientKey | None = None
+    ) -> None:
         self.pid = os.getpid()
         self.home = home
         self._options = options
@@ -58,6 +62,7 @@ class Pipeline:
         self._telling_drops: set[object] = set()
         self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
         self._transport = options.transport or _http(options)
+        self._authorization: Authorization = Bearer(options, key) if key else Basic(options.api_key)
         self._buffer = Buffer(
             max_messages=options.max_queue_size,
             max_bytes=options.max_queue_bytes,
@@ -72,7 +77,7 @@ class Pipeline:
             home=home,
             buffer=self._buffer,
             flights=self._flights,
-            sender=Sender(options, self._transport, self._counters, logger),
+            sender=Sender(options, self._transport, self._authorization, self._counters, logger),
             counters=self._counters,
             on_settled=self._settle,
             logger=logger,
@@ -203,6 +208,7 @@ class Pipeline:
         return self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
 
     def _close_transport(self) -> None:
+        self._authorization.close()
         try:
             self._transport.close()
         except Exception:  # one of the application's own
@@ -234,6 +240,7 @@ class Pipeline:
         self._is_closed = True
         self._flusher.abandon()
         self._reporter.abandon()
+        self._authorization.abandon()
         if isinstance(self._transport, HttpTransport):
             self._transport.abandon()
 

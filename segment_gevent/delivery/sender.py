@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import random
 import time
@@ -10,12 +9,13 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from gevent import Timeout, get_hub
+from gevent import Timeout
 from gevent.event import Event
 
 from segment_gevent.counters import Counters
-from segment_gevent.delivery import retry
+from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.answers import asked_wait, says_too_large
+from segment_gevent.delivery.authorization import Authorization
 from segment_gevent.delivery.flights import Flight
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import DeliveryError
@@ -48,9 +48,17 @@ class OutOfTimeError(Exception):
 class Sender:
     """Sends a flight until it is delivered or given up."""
 
-    def __init__(self, options: Options, transport: Transport, counters: Counters, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        options: Options,
+        transport: Transport,
+        authorization: Authorization,
+        counters: Counters,
+        logger: logging.Logger,
+    ) -> None:
         self._options = options
         self._transport = transport
+        self._authorization = authorization
         self._counters = counters
         self._logger = logger
         self._is_failing = False
@@ -58,9 +66,7 @@ class Sender:
         self._limits: set[Event] = set()
         self._resume_at = 0.0  # a rate limit is on everything: no attempt begins before this monotonic time
         self._pid = os.getpid()
-        credentials = base64.b64encode(f"{options.api_key}:".encode()).decode()
         self._headers = {
-            "Authorization": f"Basic {credentials}",
             "Content-Type": "application/json",
             "User-Agent": f"segment-gevent/{__version__}",
         }
@@ -85,6 +91,8 @@ class Sender:
                 if self._pid != os.getpid():
                     raise OutOfTimeError from error  # the socket was closed because it is the parent's
                 error.attempts = flight.attempts
+                if self._has_new_chance(flight, error):
+                    continue
                 if pieces := self._taken_apart(flight, error):
                     return Outcome(error.response, error, pieces)
                 wait = self._wait_before_retry(flight, error)
@@ -109,9 +117,9 @@ class Sender:
         seconds = self._options.send_timeout if until is None else min(self._options.send_timeout, until - now)
         if seconds <= 0 or self._pid != os.getpid():
             raise OutOfTimeError
-        headers = self._headers
+        headers = self._headers.copy()
         if flight.attempts:
-            headers = {**headers, "X-Retry-Count": str(flight.attempts)}
+            headers["X-Retry-Count"] = str(flight.attempts)
             self._counters.retries += 1
         else:
             flight.started = now
@@ -135,6 +143,7 @@ class Sender:
         """One request within `seconds`; what went wrong on the way becomes a DeliveryError, here and nowhere else."""
         limit = Timeout.start_new(seconds)
         try:
+            headers["Authorization"] = self._authorization.header()
             response = self._transport.send(body, headers)
             if not isinstance(response.status_code, int):
                 raise TypeError(f"status_code is {type(response.status_code).__name__}, not int")
@@ -150,8 +159,15 @@ class Sender:
         finally:
             limit.close()
 
+    def _has_new_chance(self, flight: Flight, error: DeliveryError) -> bool:
+        """Whether it was the token that was refused, for the first time: the next attempt carries another."""
+        is_refused = error.reason == "status" and self._authorization.refused(error.status)
+        has_chance = is_refused and not flight.has_new_token
+        flight.has_new_token = flight.has_new_token or is_refused
+        return has_chance
+
     def _taken_apart(self, flight: Flight, error: DeliveryError) -> Sequence[Flight]:
-        """The halves of a batch that was refused for its size, or maybe for one of its messages; () to judge it whole."""
+        """The halves of a batch refused for its size, or maybe for one of its messages; () to judge it whole."""
         if len(flight) < 2 or error.status not in {400, 413}:
             return ()
         if says_too_large(error.status, _text(error.response)):
@@ -164,7 +180,8 @@ class Sender:
     def _wait_before_retry(self, flight: Flight, error: DeliveryError) -> float | None:
         """Seconds, or None to give up. A rate limit asks for its wait of everybody, through `_resume_at`."""
         options = self._options
-        if error.status is not None and not retry.is_retryable(error.status):
+        # Why there is no token is no verdict on the batch.
+        if error.status is not None and error.reason != "oauth" and not retry.is_retryable(error.status):
             return None
         now = time.monotonic()
         headers = getattr(error.response, "headers", None)
@@ -197,14 +214,11 @@ class Sender:
         if seconds <= 0:
             return
         over = Event()
-        timer = get_hub().loop.timer(seconds, ref=not is_background)
-        timer.start(over.set, update=True)  # outside the hub the loop's own time is stale
         kind.add(over)
         try:
-            over.wait()  # timed by the timer: a timed wait would keep hub.join() from returning
+            lifecycle.rest(seconds, over, ref=not is_background)
         finally:
             kind.discard(over)
-            timer.close()
 
     def _say_failing(self, error: DeliveryError) -> None:
         if not self._is_failing:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 import time
+import weakref
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +18,7 @@ from segment_gevent.delivery.disabled import Disabled
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.pipeline import Pipeline
 from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFailure, OnSuccess
+from segment_gevent.delivery.spooling import LOOK_EVERY
 from segment_gevent.delivery.trouble import logger_for
 from segment_gevent.editing import Editor
 from segment_gevent.errors import ConfigError, ValidationError
@@ -90,6 +92,8 @@ class Client:
         if options.enabled:
             self._pipelines[os.getpid()] = Pipeline(options, callbacks, self._logger, Home.here(), self._key)
             lifecycle.inherits(self)
+            if options.spool_dir:
+                lifecycle.on_first_turn(partial(_begin_to_look, weakref.ref(self)))
 
     # The six calls.
 
@@ -270,6 +274,10 @@ class Client:
         """Have what waits sent now, in the background; never switches."""
         self._pipeline().hasten()
 
+    def look(self) -> None:
+        """Look into the spool, in the background, for what this or other processes left there; never switches."""
+        self._pipeline().look()
+
     def warm_up(self) -> None:
         """Do now what the first send would do: import requests, read the CA bundle. Some 0.1 s, and it may switch."""
         self._pipeline().warm_up()
@@ -327,6 +335,14 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self.options.host}, {self.stats.pending} pending>"
+
+
+def _begin_to_look(reference: weakref.ref[Client]) -> None:
+    """In the hub, when it first turns, in a forked child too: look into the spool now and then."""
+    client = reference()
+    if client is not None:
+        client.look()
+        lifecycle.every(LOOK_EVERY, client.look)
 
 
 def duration(timeout: Seconds | None, default: float) -> float:

@@ -112,6 +112,25 @@ class Counters:
         self.delivered += delivered
         self.failed += failed
 
+    def spool(self, messages: int) -> None:
+        """A batch found its fate on disk."""
+        self.batches += 1
+        self.spooled += messages
+
+    def replay(self, messages: int, of_mine: int, *, delivered: bool) -> None:
+        """So many messages from disk got an answer; those that this process put there change their fate."""
+        self.replayed += messages
+        self.spooled -= of_mine
+        if delivered:
+            self.delivered += of_mine
+        else:
+            self.failed += of_mine
+
+    def lose_spooled(self, messages: int, reason: str) -> None:
+        """So many messages that this process put on disk are gone from there."""
+        self.spooled -= messages
+        self.dropped_by_reason[reason] += messages
+
     def drop(self, reason: str) -> None:
         """One message is refused or given up, for a reason of one word such as `"queue_full"`."""
         self.dropped_by_reason[reason] += 1

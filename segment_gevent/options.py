@@ -199,6 +199,12 @@ def _one_of(*words: str) -> Callable[[str, object], str]:
     return keep
 
 
+def _durable(name: str, value: object) -> bool | str:
+    if not isinstance(value, bool) and value != "sync":
+        raise _wrong(name, 'True, False or "sync"', value)
+    return value
+
+
 def _share(name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise _wrong(name, "a number from 0 to 1", value)
@@ -293,16 +299,37 @@ class Options:
     )
     overflow: Option[str, str] = Option(
         "drop_newest",
-        _one_of("drop_newest", "drop_oldest", "block"),
+        _one_of("drop_newest", "drop_oldest", "block", "spool"),
         unit="policy",
         doc="What a full queue does: `drop_newest` refuses the call, `drop_oldest` lets the oldest message go, "
-        "`block` waits cooperatively for room.",
+        "`block` waits cooperatively for room, `spool` puts the oldest messages on disk.",
     )
     block_timeout: Option[Seconds, float] = Option(
         5,
         seconds,
         unit="seconds",
         doc='What a call waits for room at most, with `overflow="block"`; then it is refused.',
+    )
+    spool_dir: Option[str | os.PathLike[str], str] = Option(
+        "",
+        _text,
+        unit="path",
+        doc="A directory for messages that can't be delivered now; all workers of a machine share it.",
+    )
+    spool_max_bytes: Option[int, int] = Option(
+        1 << 30, _count(1 << 20), unit="bytes", doc="The directory's bound; past it the oldest messages go."
+    )
+    spool_max_age: Option[Seconds, float] = Option(
+        7 * 24 * 3600, _some_seconds, unit="seconds", doc="Messages that were on disk for longer go."
+    )
+    durable: Option[bool | str, bool | str] = Option(
+        False,
+        _durable,
+        unit="mode",
+        doc='True has every message on disk within `journal_interval`; `"sync"` has the call wait until it is.',
+    )
+    journal_interval: Option[Seconds, float] = Option(
+        0.02, _some_seconds, unit="seconds", doc="What a killed process loses at most, with `durable=True`."
     )
     log: Option[bool, bool] = Option(True, _switch, unit="", doc="False silences the client.")
     log_level: Option[int | str, int] = Option(
@@ -410,6 +437,9 @@ class Options:
             raise ConfigError(
                 f"{missing[0]} is missing: OAuth needs oauth_client_id, oauth_client_key and oauth_key_id"
             )
+        for needs, is_asked in (("durable", self.durable), ("overflow='spool'", self.overflow == "spool")):
+            if is_asked and not self.spool_dir:
+                raise ConfigError(f"spool_dir is missing: {needs} needs a directory")
         if self.enabled and not self.api_key:
             raise ConfigError("api_key is missing: pass the write key, or set SEGMENT_WRITE_KEY")
 

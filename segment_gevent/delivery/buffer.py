@@ -98,6 +98,10 @@ class Buffer:
             self._next_mark = 0.0
         return message
 
+    def copy(self) -> list[bytes]:
+        """The messages that wait, oldest first."""
+        return list(self._queue.queue.copy())  # of the deque itself: one step for every other thread
+
     def mend(self, first: int, messages: list[bytes]) -> None:
         """Make the counts right after a signal handler raised in the midst of a taking.
 

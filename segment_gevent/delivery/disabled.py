@@ -30,6 +30,9 @@ class Disabled:
     def hasten(self) -> None:
         pass
 
+    def look(self) -> None:
+        pass
+
     def warm_up(self) -> None:
         pass
 

@@ -129,12 +129,31 @@ class Flights:
         with self._turn:
             return min((flight.first for flight in self), default=self._buffer.taken)
 
-    def next(self) -> Flight | None:
-        """A flight for the caller to carry: one that came back, else a new one; None if there is none, or no room."""
+    @property
+    def accepted(self) -> int:
+        """The ordinal that the next message gets."""
+        return self._buffer.accepted
+
+    def pending_from(self, ordinal: int) -> tuple[list[tuple[int, bytes]], int]:
+        """The messages from `ordinal` on that have no fate yet, each with its own; and the ordinal after the last."""
         with self._turn:
-            if not self.has_room:
+            waiting = self._buffer.copy()
+            end = self._buffer.taken + len(waiting)
+            pending = [
+                pair for flight in self for pair in enumerate(flight.messages, flight.first) if not flight.is_settled
+            ]
+            pending += enumerate(waiting, self._buffer.taken)
+        return sorted(pair for pair in pending if pair[0] >= ordinal), end
+
+    def next(self, *, is_extra: bool = False) -> Flight | None:
+        """A flight for the caller to carry: one that came back, else a new one; None if there is none, or no room.
+
+        An extra one is new, and not sent but put on disk, so that `max_in_flight` does not bound it.
+        """
+        with self._turn:
+            if not self.has_room and not is_extra:
                 return None
-            if self.returned:
+            if self.returned and not is_extra:
                 flight = self.returned.pop(0)
                 flight.carrier = getcurrent()
                 self.out.append(flight)

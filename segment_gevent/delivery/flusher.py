@@ -24,6 +24,7 @@ from segment_gevent.delivery.buffer import Buffer
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
+from segment_gevent.delivery.waiter import Waiter
 
 if TYPE_CHECKING:
     import logging
@@ -36,24 +37,6 @@ HOME_ANSWERS_WITHIN = 0.5
 
 IDLE_AFTER_AT_LEAST = 0.001
 """Seconds: the period of the timer where `flush_after` is 0, since a timer of no period would spin."""
-
-
-class Waiter:
-    """Somebody who waits for the fate of every message before `target`."""
-
-    def __init__(self, target: int) -> None:
-        self.target = target
-        self.all_delivered = True
-        self._changed = Event()
-        self._hub = get_hub()
-
-    def notify(self) -> None:
-        """Have the waiter look again. From any thread; never switches."""
-        Home(self._hub).call(self._changed.set)
-
-    def wait(self, seconds: float) -> None:
-        self._changed.wait(seconds)
-        self._changed.clear()
 
 
 class Flusher:
@@ -70,7 +53,9 @@ class Flusher:
         flights: Flights,
         sender: Sender,
         counters: Counters,
+        on_outcome: Callable[[Flight, Outcome], Outcome],
         on_settled: Callable[[Flight, Outcome], None],
+        replay: Callable[[], bool],
         logger: logging.Logger,
     ) -> None:
         self.threshold = 1
@@ -83,7 +68,9 @@ class Flusher:
         self._flights = flights
         self._sender = sender
         self._counters = counters
+        self._on_outcome = on_outcome
         self._on_settled = on_settled
+        self._replay = replay
         self._logger = logger
         self._flush_to = 0
         self._waiters: list[Waiter] = []
@@ -118,6 +105,10 @@ class Flusher:
             self._due = self._new_due()
         home.call(self._rouse)
 
+    def look(self) -> None:
+        """Have the greenlets look for work, in the spool too. Never switches."""
+        self._home.call(self._rouse)
+
     def make_room(self) -> None:
         """The buffer is full, maybe of fewer messages than the threshold: send what is there. Never switches."""
         if self.threshold != NEVER:
@@ -132,6 +123,24 @@ class Flusher:
                     waiter.all_delivered = False
                 waiter.notify()
         return message
+
+    def set_aside(self, keep: Callable[[Flight], bool]) -> bool:
+        """Settle the oldest waiting messages as spooled, if `keep` puts them on disk; whether it did. Switches."""
+        flight = self._flights.next(is_extra=True)
+        if flight is None:
+            return True
+        try:
+            is_kept = keep(flight)
+        except BaseException:
+            self._give_back(flight)
+            raise
+        if is_kept and self._flights.claim(flight):
+            self._on_settled(flight, Outcome(None, None, is_spooled=True))
+            self._flights.done(flight)
+            self._notify(flight, delivered=False)
+        else:
+            self._give_back(flight)
+        return is_kept
 
     @contextmanager
     def waiting_for_room(self) -> Iterator[Waiter]:
@@ -183,8 +192,8 @@ class Flusher:
         """Send all that is due, then rest; False when there is no more to come."""
         self._home.has_run = True
         try:
-            while self._is_due() and (flight := self._next()) is not None:
-                self._carry(flight, is_background=True)
+            while self._send_one() or self._replay():
+                pass
         except BaseException as error:
             if self._flights.take_back(getcurrent()):
                 self._notify()
@@ -198,6 +207,14 @@ class Flusher:
             raise
         self._rest()
         return self._flights.is_ours
+
+    def _send_one(self) -> bool:
+        """Send a flight if one is due, and after it one from the spool, so that neither starves; whether one was."""
+        if not self._is_due() or (flight := self._next()) is None:
+            return False
+        self._carry(flight, is_background=True)
+        self._replay()
+        return True
 
     def _is_due(self) -> bool:
         return self._flights.is_ours and (
@@ -237,7 +254,7 @@ class Flusher:
 
     def _carry(self, flight: Flight, *, until: float | None = None, is_background: bool = False) -> None:
         try:
-            outcome = self._sender.deliver(flight, until=until, is_background=is_background)
+            outcome = self._on_outcome(flight, self._sender.deliver(flight, until=until, is_background=is_background))
         except BaseException:
             self._give_back(flight)
             raise
@@ -248,7 +265,7 @@ class Flusher:
                 self._on_settled(flight, outcome)
             finally:
                 self._flights.done(flight)
-                self._notify(flight, delivered=outcome.error is None)
+                self._notify(flight, delivered=outcome.is_delivered)
 
     def _give_back(self, flight: Flight, pieces: Sequence[Flight] = ()) -> None:
         if self._flights.give_back(flight, pieces):

@@ -25,7 +25,7 @@ from gevent.hub import Hub
 from gevent.monkey import is_module_patched
 from greenlet import greenlet
 
-from segment_gevent.delivery import uwsgi
+from segment_gevent.delivery import disk, uwsgi
 
 
 class Pipeline(Protocol):
@@ -124,6 +124,25 @@ def runs_under_a_hub() -> bool:
     """Whether the caller is a greenlet that a hub switched to: the proof that this thread's hub turns."""
     hub = get_hub_if_exists()
     return hub is not None and getcurrent().parent is hub
+
+
+def on_first_turn(function: Callable[[], object]) -> None:
+    """Call `function` when this thread's hub turns, be it in a forked child: not in a master that only forks."""
+    get_hub().loop.run_callback(function)
+
+
+def every(seconds: float, method: Callable[[], object]) -> None:
+    """Call a bound method every so many seconds in this hub, as long as its object lives; keeps no `hub.join()`."""
+    reference = weakref.WeakMethod(method)
+    timer = get_hub().loop.timer(seconds, seconds, ref=False)
+
+    def tick() -> None:
+        if (call := reference()) is None:
+            timer.close()
+        else:
+            call()
+
+    timer.start(tick)
 
 
 def has_ended(each: greenlet | None) -> bool:
@@ -236,6 +255,7 @@ def _after_fork() -> None:
     global _survivor, _forks
     _forks = RLock()
     _survivor = get_ident()
+    disk.after_fork_in_child()
     for pipeline in list(_all):
         pipeline.abandon()
     _all.clear()

@@ -25,6 +25,8 @@ from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Outcome, Sender
+from segment_gevent.delivery.spool import Store, scope_of
+from segment_gevent.delivery.spooling import Spooling
 from segment_gevent.delivery.transport import HttpTransport, Transport
 from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.delivery.uwsgi import Legacy
@@ -68,8 +70,11 @@ class Pipeline:
             max_bytes=options.max_queue_bytes,
             on_mark=self._follow_home if options.async_ else None,
         )
-        self._flights = Flights(self._buffer, Envelope(options.api_key), max_in_flight=options.max_in_flight)
+        self._envelope = Envelope(options.api_key)
+        self._flights = Flights(self._buffer, self._envelope, max_in_flight=options.max_in_flight)
         self._reporter = Reporter(home, logger, max_bytes=options.max_queue_bytes)
+        self._sender = Sender(options, self._transport, self._authorization, self._counters, logger)
+        self._spooling = self._make_spooling(options) if options.spool_dir else None
         self._flusher = Flusher(
             flush_at=options.flush_at,
             flush_after=options.flush_after,
@@ -77,9 +82,11 @@ class Pipeline:
             home=home,
             buffer=self._buffer,
             flights=self._flights,
-            sender=Sender(options, self._transport, self._authorization, self._counters, logger),
+            sender=self._sender,
             counters=self._counters,
+            on_outcome=self._spooled_if_undeliverable,
             on_settled=self._settle,
+            replay=self._replay,
             logger=logger,
         )
         self._legacy = Legacy.of_master()
@@ -106,6 +113,8 @@ class Pipeline:
             return self._refuse(message, "too_large")
         if not self._buffer.put(message, time.monotonic()) and not self._put_in_full(message):
             return self._refuse(message, "queue_full" if not self._is_closed else "closed")
+        if self._spooling is not None and self._spooling.is_durable:
+            self._put_on_disk(self._spooling)
         if not self._options.async_:
             self._flusher.send_if_due()
             self._after_sending_here()
@@ -128,10 +137,21 @@ class Pipeline:
         if self._options.overflow == "drop_newest" or len(message) > self._buffer.max_bytes:
             self._say_full()
             return False
+        if self._options.overflow == "spool":
+            return self._put_after_spooling(message)
         while not self._buffer.put(message, time.monotonic()):
             if (oldest := self._flusher.drop_oldest()) is not None:
                 self._say_full()
                 self._refuse(oldest, "queue_full")
+        return True
+
+    def _put_after_spooling(self, message: bytes) -> bool:
+        """Put the oldest messages on disk until there is room; switches, but in the hub, where it blocks for the disk."""
+        assert self._spooling is not None
+        while not self._buffer.put(message, time.monotonic()):
+            if not self._flusher.set_aside(self._spooling.keep):
+                self._say_full()
+                return False
         return True
 
     def _say_full(self) -> None:
@@ -208,6 +228,8 @@ class Pipeline:
         return self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
 
     def _close_transport(self) -> None:
+        if self._spooling is not None:
+            self._spooling.close()
         self._authorization.close()
         try:
             self._transport.close()
@@ -240,6 +262,8 @@ class Pipeline:
         self._is_closed = True
         self._flusher.abandon()
         self._reporter.abandon()
+        if self._spooling is not None:
+            self._spooling.abandon()
         self._authorization.abandon()
         if isinstance(self._transport, HttpTransport):
             self._transport.abandon()
@@ -261,15 +285,106 @@ class Pipeline:
         if self.home.is_gone:
             self._flusher.wake()
 
+    # The spool.
+
+    def look(self) -> None:
+        """Look into the spool for what this or other processes left there, soon. Never switches."""
+        if self.pid == os.getpid() and not self._is_closed:
+            self._flusher.look()
+
+    def _make_spooling(self, options: Options) -> Spooling:
+        store = Store(
+            options.spool_dir,
+            scope_of(options.api_key, options.host),
+            max_bytes=options.spool_max_bytes,
+            max_age=options.spool_max_age,
+            is_synced=options.durable == "sync",
+        )
+        return Spooling(
+            options,
+            store,
+            home=self.home,
+            flights=self._flights,
+            envelope=self._envelope,
+            counters=self._counters,
+            logger=self._logger,
+            on_loss=self._tell_losses,
+        )
+
+    def _put_on_disk(self, spooling: Spooling) -> None:
+        if self._options.durable == "sync" and not lifecycle.in_hub():
+            spooling.await_disk(self._buffer.accepted)
+        else:
+            spooling.notice()
+
+    def _spooled_if_undeliverable(self, flight: Flight, outcome: Outcome) -> Outcome:
+        """Before the flight is settled: on disk with it, if that is where it belongs. Switches."""
+        is_undeliverable = outcome.error is not None and not outcome.pieces and not outcome.is_final
+        if is_undeliverable and self._spooling is not None and self._spooling.keep(flight):
+            return outcome._replace(is_spooled=True)
+        return outcome
+
+    def _spool_or_drop_left(self, timeout: float) -> int:
+        """Stop the flusher; what it leaves goes on disk, or is dropped with one line in the log. How many were left."""
+        left = self._flusher.stop()
+        kept = [flight for flight in left if self._spooling is not None and self._spooling.keep(flight)]
+        for flight in kept:
+            self._counters.spool(len(flight))
+        lost = [flight for flight in left if flight not in kept]
+        for flight in lost:
+            self._drop(flight.messages, "shutdown")
+        if lost:
+            self._logger.warning(
+                "%d messages were dropped at shutdown: not delivered within %g s", sum(map(len, lost)), timeout
+            )
+        if kept:
+            self._logger.warning(
+                "%d messages were spooled at shutdown: not delivered within %g s", sum(map(len, kept)), timeout
+            )
+        return sum(map(len, left))
+
+    def _replay(self) -> bool:
+        """In the flusher's greenlet: send one batch from disk, if there is one and delivery works; whether it did."""
+        spooling = self._spooling
+        if spooling is None or (replay := spooling.next_replay()) is None:
+            return False
+        try:
+            outcome = self._sender.deliver(replay, is_background=True, once=True)
+        except BaseException:
+            spooling.back(replay)
+            raise
+        if outcome.pieces:
+            spooling.take_apart(outcome.pieces)
+        elif outcome.is_delivered or outcome.is_final:
+            self._counters.replay(len(replay), replay.of_mine, delivered=outcome.is_delivered)
+            self._tell_outcome(replay, outcome)
+            spooling.done(replay)
+        else:
+            spooling.back(replay)
+        return not (outcome.error is not None and not outcome.is_final and not outcome.pieces)
+
     # Fates.
 
     def _settle(self, flight: Flight, outcome: Outcome) -> None:
+        if outcome.is_spooled:
+            self._counters.spool(len(flight))
+        else:
+            delivered = len(flight) if outcome.is_delivered else 0
+            self._counters.settle(delivered=delivered, failed=len(flight) - delivered)
+            self._tell_outcome(flight, outcome)
+            if self._spooling is not None:
+                self._spooling.settled(flight)
+                if outcome.is_delivered:
+                    self._spooling.works_again()
+        if self._full and self._buffer.is_half_empty:
+            # Half-way down, so that a queue on the brink is one trouble and not hundreds.
+            self._full.end("the queue has room again; %d messages were dropped")
+
+    def _tell_outcome(self, flight: Flight, outcome: Outcome) -> None:
         if outcome.error is None:
-            self._counters.settle(delivered=len(flight))
             self._losing.end("batches are delivered again; %d messages failed before")
             listeners = self._callbacks.success
         else:
-            self._counters.settle(failed=len(flight))
             self._losing.start(
                 "gave up on a batch of %d messages after %d attempts: %s",
                 len(flight),
@@ -284,9 +399,6 @@ class Pipeline:
             self._reporter.put(
                 lambda: self._reporter.tell(listeners, flight.payload(flight.sent_at), result), flight.size
             )
-        if self._full and self._buffer.is_half_empty:
-            # Half-way down, so that a queue on the brink is one trouble and not hundreds.
-            self._full.end("the queue has room again; %d messages were dropped")
 
     def _drop_left(self, reason: str) -> int:
         """Stop the flusher and drop what it leaves, so many messages."""
@@ -305,6 +417,12 @@ class Pipeline:
         for message in messages:
             self._counters.drop(reason)
             if is_told:
+                self._reporter.put(partial(self._tell_drop, message, reason), len(message))
+
+    def _tell_losses(self, messages: Iterable[bytes], reason: str) -> None:
+        """Messages that are counted as dropped already: the spool lost them."""
+        if self._callbacks.drop:
+            for message in messages:
                 self._reporter.put(partial(self._tell_drop, message, reason), len(message))
 
     def _tell_drop(self, message: bytes, reason: str) -> None:

@@ -39,6 +39,14 @@ class Outcome(NamedTuple):
     error: DeliveryError | None
     pieces: Sequence[Flight] = ()
     """What it was taken apart into, where the parts may fare better: then it has no fate, but they will."""
+    is_final: bool = False
+    """Whether no later attempt could end better: the server refused the batch, and will again."""
+    is_spooled: bool = False
+    """Whether it is on disk now."""
+
+    @property
+    def is_delivered(self) -> bool:
+        return self.error is None
 
 
 class OutOfTimeError(Exception):
@@ -73,8 +81,10 @@ class Sender:
         if options.gzip:
             self._headers["Content-Encoding"] = "gzip"
 
-    def deliver(self, flight: Flight, *, until: float | None = None, is_background: bool = False) -> Outcome:
-        """Send, wait and send again, in the caller's greenlet, which switches.
+    def deliver(
+        self, flight: Flight, *, until: float | None = None, is_background: bool = False, once: bool = False
+    ) -> Outcome:
+        """Send, wait and send again, in the caller's greenlet, which switches; `once` does without the again.
 
         A background greenlet's waits do not keep `gevent.wait()` and `hub.join()` from returning.
 
@@ -96,8 +106,8 @@ class Sender:
                 if pieces := self._taken_apart(flight, error):
                     return Outcome(error.response, error, pieces)
                 wait = self._wait_before_retry(flight, error)
-                if wait is None:
-                    return Outcome(error.response, error)
+                if wait is None or once:
+                    return Outcome(error.response, error, is_final=self._is_final(error))
                 self._say_failing(error)
                 self._pause(wait, until, self._pauses, is_background=is_background)
             else:
@@ -180,8 +190,7 @@ class Sender:
     def _wait_before_retry(self, flight: Flight, error: DeliveryError) -> float | None:
         """Seconds, or None to give up. A rate limit asks for its wait of everybody, through `_resume_at`."""
         options = self._options
-        # Why there is no token is no verdict on the batch.
-        if error.status is not None and error.reason != "oauth" and not retry.is_retryable(error.status):
+        if self._is_final(error):
             return None
         now = time.monotonic()
         headers = getattr(error.response, "headers", None)
@@ -202,6 +211,10 @@ class Sender:
         if flight.retries > options.max_retries or now + wait - flight.started > options.max_retry_duration:
             return None
         return wait
+
+    def _is_final(self, error: DeliveryError) -> bool:
+        """Whether the server said no for good. Why there is no token is no verdict on the batch."""
+        return error.status is not None and error.reason != "oauth" and not retry.is_retryable(error.status)
 
     def _pause(self, seconds: float, until: float | None, kind: set[Event], *, is_background: bool) -> None:
         """Wait so long, or until `hurry`; not at all if that would pass `until`.

@@ -1,0 +1,278 @@
+"""One client's dealings with its spool: what goes to disk, when, and how it comes back to be sent.
+
+All of it is cooperative: `disk.py` does the work on a native thread. Where the disk fails, delivery goes on from memory,
+one log line says so, and another when the disk works again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gevent import Greenlet
+from gevent.event import Event
+
+from segment_gevent.counters import Counters
+from segment_gevent.delivery import lifecycle, retry
+from segment_gevent.delivery.disk import Disk
+from segment_gevent.delivery.flights import Flight, Flights
+from segment_gevent.delivery.lifecycle import Home
+from segment_gevent.delivery.spool import BadFile, Loss, Row, RowId, SpoolError, Store
+from segment_gevent.delivery.waiter import Waiter
+from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Envelope
+
+if TYPE_CHECKING:
+    from segment_gevent.options import Options
+
+LOOK_EVERY = 10.0
+"""Seconds between two looks into the directory for what other processes left, where nothing else gives a reason."""
+
+
+class Replay(Flight):
+    """A batch of messages that were on disk, on its way again. No flush waits for it: its messages have their fate."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, envelope: Envelope, rows: Iterable[Row] = ()) -> None:
+        now = time.monotonic()
+        super().__init__(envelope, first=0, since=now)
+        self.rows: list[Row] = []
+        for row in rows:
+            if not self.fits(row.body):
+                break
+            self.add(row.body)
+            self.rows.append(row)
+
+    @property
+    def ids(self) -> list[RowId]:
+        return [row.id for row in self.rows]
+
+    @property
+    def of_mine(self) -> int:
+        """How many of its messages this client put on disk, and counts as spooled."""
+        return sum(row.is_mine for row in self.rows)
+
+    def halves(self) -> list[Flight]:
+        middle = len(self.rows) // 2
+        pieces: list[Flight] = [Replay(self._envelope, self.rows[:middle]), Replay(self._envelope, self.rows[middle:])]
+        for piece in pieces:
+            piece.search = self.search
+        return pieces
+
+
+class Spooling:
+    """Keeps messages on disk for a pipeline, and hands them back."""
+
+    def __init__(
+        self,
+        options: Options,
+        store: Store,
+        *,
+        home: Home,
+        flights: Flights,
+        envelope: Envelope,
+        counters: Counters,
+        logger: logging.Logger,
+        on_loss: Callable[[Sequence[bytes], str], None],
+    ) -> None:
+        self._store = store
+        self._disk = Disk()
+        self._home = home
+        self._flights = flights
+        self._envelope = envelope
+        self._counters = counters
+        self._logger = logger
+        self._on_loss = on_loss
+        self._is_failing = False
+        self._interval = options.journal_interval
+        self.is_durable = bool(options.durable)
+        self._journaled = 0  # every message before this ordinal is on disk, or has its fate
+        self._removals: list[tuple[int, int]] = []
+        self._writer: Greenlet[..., None] | None = None
+        self._hurry = Event()
+        self._waiters: list[Waiter] = []
+        self._waiting: list[Replay] = []  # pieces of a replay that was taken apart
+        self._failures = 0
+        self._next_look = 0.0
+
+    # To disk.
+
+    def keep(self, flight: Flight) -> bool:
+        """Put a flight on disk, from where any process may send it; False where the disk refuses it. Switches."""
+        rows = list(enumerate(flight.messages, flight.first))
+        kept = self._run(partial(self._keep, rows, flight.first, flight.first + len(rows)))
+        self._next_look = time.monotonic() + retry.backoff(self._failures + 2, 1.0)
+        return kept
+
+    def _keep(self, rows: list[tuple[int, bytes]], first: int, end: int) -> None:
+        if self.is_durable:  # on disk already, or some of them: each is there once
+            self._store.add(rows, owned=True)
+            self._store.give_up(first, end)
+        else:
+            self._store.add(rows, owned=False)
+
+    # Durable: every accepted message, soon.
+
+    def notice(self) -> None:
+        """A message came, or has its fate: have the disk follow within `journal_interval`. Never switches."""
+        if self._writer is None:
+            self._home.call(self._start_writer)
+
+    def settled(self, flight: Flight) -> None:
+        """The flight has its fate: it need not be on disk any more. Never switches."""
+        if self.is_durable:
+            self._removals.append((flight.first, flight.first + len(flight)))
+            self.notice()
+
+    def await_disk(self, ordinal: int) -> None:
+        """Wait until every message before `ordinal` is on disk, or the disk refused it. Switches; not for the hub."""
+        with lifecycle.BorrowedHub():
+            waiter = Waiter(ordinal)
+            self._waiters.append(waiter)
+            try:
+                self.notice()
+                self._home.call(self._hurry.set)
+                while self._journaled < ordinal and self._flights.is_ours and not self._is_failing:
+                    waiter.wait(LOOK_EVERY)
+            finally:
+                self._waiters.remove(waiter)
+
+    def _start_writer(self) -> None:
+        if self._writer is None:
+            self._writer = Greenlet.spawn(self._write_until_done)
+
+    def _write_until_done(self) -> None:
+        try:
+            while self._flights.is_ours:
+                if not self._waiters:
+                    lifecycle.rest(self._interval, self._hurry, ref=False)
+                self._hurry.clear()
+                if not self.write() and not self._removals and self._flights.accepted <= self._journaled:
+                    return
+        finally:
+            self._writer = None
+            if self._flights.is_ours and self._flights.accepted > self._journaled and not self._is_failing:
+                self.notice()  # killed, or a message came between the last look and the end
+
+    def write(self) -> bool:
+        """Put on disk what is new, and take off what has its fate; whether there was anything. Switches."""
+        messages, end = self._flights.pending_from(self._journaled)
+        removals, self._removals = self._removals, []
+        if not messages and not removals:
+            self._journaled = max(self._journaled, end)
+            return False
+        if not self._run(partial(self._write, messages, removals)):
+            self._removals = removals + self._removals
+            time_out = retry.backoff(3, 1.0)
+            lifecycle.rest(time_out, Event(), ref=False)
+        else:
+            self._journaled = end
+        for waiter in list(self._waiters):
+            waiter.notify()
+        return True
+
+    def _write(self, messages: list[tuple[int, bytes]], removals: list[tuple[int, int]]) -> None:
+        if messages:
+            self._store.add(messages, owned=True)
+        for first, end in removals:
+            self._store.remove(first, end)
+
+    # From disk.
+
+    def next_replay(self) -> Replay | None:
+        """A batch from disk to send now; None if there is none, or this is not the time. Switches."""
+        if self._waiting:
+            return self._waiting.pop(0)
+        now = time.monotonic()
+        if now < self._next_look:
+            return None
+        self._next_look = now + LOOK_EVERY
+        rows: list[Row] = []
+
+        def claim() -> list[Row]:
+            return self._store.claim(BATCH_BYTES - self._envelope.size - BATCH_MESSAGES, BATCH_MESSAGES)
+
+        def forget(rows: list[Row]) -> None:
+            self._store.release([row.id for row in rows])
+
+        rows = self._result(claim, orphaned=forget) or []
+        if not rows:
+            return None
+        self._next_look = now  # there may be more
+        replay = Replay(self._envelope, rows)
+        if len(replay) < len(rows):
+            self._store.release([row.id for row in rows[len(replay) :]])
+        return replay
+
+    def take_apart(self, pieces: Iterable[Flight]) -> None:
+        """A replay was refused as a whole: these come next."""
+        self._waiting += [piece for piece in pieces if isinstance(piece, Replay)]
+
+    def done(self, replay: Replay) -> None:
+        """The replay has its last fate: off the disk. Switches."""
+        self._failures = 0
+        self._run(partial(self._store.settle, replay.ids))
+
+    def back(self, replay: Replay) -> None:
+        """The replay could not be delivered now: it stays on disk, for later. Never switches."""
+        self._failures += 1
+        self._next_look = time.monotonic() + retry.backoff(self._failures + 1, 1.0)
+        for each in [replay, *self._waiting]:
+            self._store.release(each.ids)
+        self._waiting.clear()
+
+    def works_again(self) -> None:
+        """A batch was delivered: whatever waits on disk may be worth a try."""
+        if self._failures:
+            self._failures = 0
+            self._next_look = 0.0
+
+    # The process.
+
+    def close(self) -> None:
+        """Leave what is on disk to others, but nothing that has its fate. Switches."""
+        removals, self._removals = self._removals, []
+        self._run(partial(self._write, [], removals))
+        self._run(self._store.close)
+        self._disk.close()
+
+    def abandon(self) -> None:
+        """In a forked child: everything is the parent's."""
+        self._store.abandon()
+        self._disk.abandon()
+        if self._writer is not None:
+            self._writer.kill(block=False)
+
+    # Trouble.
+
+    def _run(self, work: Callable[[], object]) -> bool:
+        return self._result(lambda: (work(), True)[1]) is True
+
+    def _result(self, work: Callable[[], Any], orphaned: Callable[[Any], object] | None = None) -> Any:
+        """What the work returns; None where the disk fails."""
+        try:
+            result = self._disk.run(work, orphaned=orphaned)
+        except SpoolError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                self._logger.warning("the spool fails, and messages are kept in memory only: %s", error)
+            result = None
+        else:
+            if self._is_failing:
+                self._is_failing = False
+                self._logger.info("the spool works again")
+        self._tell_news()
+        return result
+
+    def _tell_news(self) -> None:
+        for item in self._store.take_news():
+            if isinstance(item, BadFile):
+                self._logger.warning("a spool file is %s: %s; %d messages saved", item.reason, item.path, item.salvaged)
+            elif isinstance(item, Loss):
+                self._logger.warning("%d messages are gone from the spool: %s", item.messages, item.reason)
+                if item.is_mine:
+                    self._counters.lose_spooled(item.messages, item.reason)
+                    self._on_loss(item.bodies, item.reason)

@@ -75,6 +75,8 @@ def initialize(options: Options) -> Client:
 
 
 def _forget_drained() -> None:
+    for client in _replaced:
+        client.close_idle()
     _replaced[:] = [client for client in _replaced if client.stats.pending]
 
 

@@ -74,10 +74,10 @@ class Client:
         self._set_up(options, Callbacks())
 
     @classmethod
-    def from_options(cls, options: Options, callbacks: Callbacks | None = None) -> Client:
-        """A client of ready-made options, which may share the callbacks of others."""
+    def from_options(cls, options: Options, shared: Callbacks | None = None) -> Client:
+        """A client of ready-made options, which calls `shared` callbacks before its own."""
         client = cls.__new__(cls)
-        client._set_up(options, callbacks or Callbacks())
+        client._set_up(options, Callbacks(shared))
         return client
 
     def _set_up(self, options: Options, callbacks: Callbacks) -> None:
@@ -273,6 +273,10 @@ class Client:
     def hasten(self) -> None:
         """Have what waits sent now, in the background; never switches."""
         self._pipeline().hasten()
+
+    def close_idle(self) -> None:
+        """Close the connections if nothing is pending; a later call opens new ones. Never switches."""
+        self._pipeline().close_idle()
 
     def look(self) -> None:
         """Look into the spool, in the background, for what this or other processes left there; never switches."""

@@ -30,6 +30,9 @@ class Disabled:
     def hasten(self) -> None:
         pass
 
+    def close_idle(self) -> None:
+        pass
+
     def look(self) -> None:
         pass
 

@@ -42,6 +42,7 @@ class Flight(Batch):
         "is_settled",
         "limited_since",
         "limits",
+        "not_before",
         "retries",
         "search",
         "sent_at",
@@ -58,6 +59,7 @@ class Flight(Batch):
         self.retries = 0  # attempts that count against `max_retries`
         self.limits = 0  # answers, one after another, that were a rate limit
         self.limited_since = 0.0  # when the first of those came, in monotonic seconds
+        self.not_before = 0.0  # when it may be tried again, in monotonic seconds
         self.started = 0.0  # when it was first sent, in monotonic seconds
         self.search = Search()
         self.has_new_token = False  # it was tried again since its token was refused

@@ -207,6 +207,8 @@ class Pipeline:
             if left:
                 self._logger.warning("%d messages were dropped at shutdown: not delivered within %g s", left, timeout)
             self._await_reports(max(LAST_REPORTS, deadline - time.monotonic()))
+            if self._spooling is not None:
+                self._spooling.close()
             self._close_transport()
         return is_delivered and not left
 
@@ -228,8 +230,6 @@ class Pipeline:
         return self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
 
     def _close_transport(self) -> None:
-        if self._spooling is not None:
-            self._spooling.close()
         self._authorization.close()
         try:
             self._transport.close()
@@ -383,7 +383,7 @@ class Pipeline:
     def _tell_outcome(self, flight: Flight, outcome: Outcome) -> None:
         if outcome.error is None:
             self._losing.end("batches are delivered again; %d messages failed before")
-            listeners = self._callbacks.success
+            listeners = self._callbacks.of("success")
         else:
             self._losing.start(
                 "gave up on a batch of %d messages after %d attempts: %s",
@@ -393,7 +393,7 @@ class Pipeline:
                 messages=len(flight),
                 level=logging.ERROR,
             )
-            listeners = self._callbacks.failure
+            listeners = self._callbacks.of("failure")
         if listeners:
             result = outcome.response if outcome.error is None else outcome.error
             self._reporter.put(
@@ -413,7 +413,7 @@ class Pipeline:
 
     def _drop(self, messages: Iterable[bytes], reason: str) -> None:
         # What an on_drop callback tracks and is dropped too is not told again: it would never end.
-        is_told = self._callbacks.drop and getcurrent() not in self._telling_drops
+        is_told = self._callbacks.of("drop") and getcurrent() not in self._telling_drops
         for message in messages:
             self._counters.drop(reason)
             if is_told:
@@ -421,7 +421,7 @@ class Pipeline:
 
     def _tell_losses(self, messages: Iterable[bytes], reason: str) -> None:
         """Messages that are counted as dropped already: the spool lost them."""
-        if self._callbacks.drop:
+        if self._callbacks.of("drop"):
             for message in messages:
                 self._reporter.put(partial(self._tell_drop, message, reason), len(message))
 
@@ -429,7 +429,7 @@ class Pipeline:
         me = getcurrent()
         self._telling_drops.add(me)
         try:
-            self._reporter.tell(self._callbacks.drop, orjson.loads(message), reason)
+            self._reporter.tell(self._callbacks.of("drop"), orjson.loads(message), reason)
         finally:
             self._telling_drops.discard(me)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from gevent import Greenlet, Timeout, getcurrent
 from gevent.event import Event
@@ -28,12 +28,21 @@ Report = Callable[[], None]
 
 
 class Callbacks:
-    """Who listens to what, in the order of registration. Outlives clients and forks: it is the application's wish."""
+    """Who listens to what, in the order of registration. Outlives forks: it is the application's wish.
 
-    def __init__(self) -> None:
+    A client's own stand behind those that it shares with others.
+    """
+
+    def __init__(self, shared: Callbacks | None = None) -> None:
         self.success: list[Callback] = []
         self.failure: list[Callback] = []
         self.drop: list[Callback] = []
+        self._shared = shared
+
+    def of(self, event: Literal["success", "failure", "drop"]) -> list[Callback]:
+        """Everybody who listens to it."""
+        own: list[Callback] = getattr(self, event)
+        return own if self._shared is None else self._shared.of(event) + own
 
 
 class Reporter:

@@ -94,7 +94,9 @@ class Sender:
             BaseException: whatever was thrown into the caller's greenlet, its own `gevent.Timeout` too.
         """
         while True:
-            self._pause(self._resume_at - time.monotonic(), until, self._limits, is_background=is_background)
+            self._pause(self._resume_at, until, self._limits, is_background=is_background)
+            self._pause(flight.not_before, until, self._pauses, is_background=is_background)
+            flight.not_before = 0.0
             try:
                 response = self._attempt(flight, until, is_background=is_background)
             except DeliveryError as error:
@@ -107,9 +109,9 @@ class Sender:
                     return Outcome(error.response, error, pieces)
                 wait = self._wait_before_retry(flight, error)
                 if wait is None or once:
-                    return Outcome(error.response, error, is_final=self._is_final(error))
+                    return Outcome(error.response, _without_frames(error), is_final=self._is_final(error))
                 self._say_failing(error)
-                self._pause(wait, until, self._pauses, is_background=is_background)
+                flight.not_before = time.monotonic() + wait  # also for who takes over, if this greenlet is killed
             else:
                 self._say_works()
                 return Outcome(response, None)
@@ -216,16 +218,17 @@ class Sender:
         """Whether the server said no for good. Why there is no token is no verdict on the batch."""
         return error.status is not None and error.reason != "oauth" and not retry.is_retryable(error.status)
 
-    def _pause(self, seconds: float, until: float | None, kind: set[Event], *, is_background: bool) -> None:
-        """Wait so long, or until `hurry`; not at all if that would pass `until`.
+    def _pause(self, end: float, until: float | None, kind: set[Event], *, is_background: bool) -> None:
+        """Wait until the monotonic time `end`, or until `hurry`; not at all if that is past `until`.
 
         Raises:
-            OutOfTimeError: it would.
+            OutOfTimeError: it is.
         """
-        if until is not None and seconds > 0 and time.monotonic() + seconds >= until:
-            raise OutOfTimeError
+        seconds = end - time.monotonic()
         if seconds <= 0:
             return
+        if until is not None and end >= until:
+            raise OutOfTimeError
         over = Event()
         kind.add(over)
         try:
@@ -258,3 +261,13 @@ def _text(response: requests.Response | None) -> str:
     """What the answer says; a transport of the application's own may say anything."""
     text = getattr(response, "text", "")
     return text if isinstance(text, str) else ""
+
+
+def _without_frames(error: DeliveryError) -> DeliveryError:
+    """The error, and those behind it, without their frames: these hold the write key and the body, and tools that
+    report errors show them."""
+    behind: BaseException | None = error
+    while behind is not None:
+        behind.__traceback__ = None
+        behind = behind.__cause__ or behind.__context__
+    return error

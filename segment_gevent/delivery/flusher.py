@@ -106,8 +106,8 @@ class Flusher:
         home.call(self._rouse)
 
     def look(self) -> None:
-        """Have the greenlets look for work, in the spool too. Never switches."""
-        self._home.call(self._rouse)
+        """Have the greenlets look for work, in the spool too; what waits for a flush waits on. Never switches."""
+        self._home.call(self._revive)
 
     def make_room(self) -> None:
         """The buffer is full, maybe of fewer messages than the threshold: send what is there. Never switches."""
@@ -169,6 +169,12 @@ class Flusher:
         return any(not lifecycle.has_ended(greenlet) for greenlet in self._greenlets) and not self._home.is_gone
 
     def _rouse(self) -> None:
+        """In the home thread: wake the greenlets, and let `flush_after` begin anew."""
+        if not self._flights.is_over:
+            self._revive()
+            self._arm()
+
+    def _revive(self) -> None:
         """In the home thread: see that the greenlets exist, and wake them."""
         if self._flights.is_over:
             return
@@ -184,7 +190,6 @@ class Flusher:
             greenlet.rawlink(partial(_replace_killed, weakref.ref(self)))
             self._greenlets.append(greenlet)
         self._due.set()
-        self._arm()
 
     # The loop of each greenlet.
 
@@ -225,9 +230,10 @@ class Flusher:
 
     def _rest(self) -> None:
         self._due.clear()
-        self.threshold = self._flush_at
-        if not self._buffer.waiting():
-            self._arm()  # else it runs on: what came while a batch was in flight has waited for a part of the time
+        if self.threshold == NEVER:  # else it was only a look into the spool
+            self.threshold = self._flush_at
+            if not self._buffer.waiting():
+                self._arm()  # else it runs on: what came while a batch was in flight has waited for a part of the time
         if self._is_due() and self._flights.has_room:
             self._due.set()  # something came between the last look and the new threshold
 

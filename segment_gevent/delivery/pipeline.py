@@ -141,6 +141,8 @@ class Pipeline:
             return self._put_after_spooling(message)
         while not self._buffer.put(message, time.monotonic()):
             if (oldest := self._flusher.drop_oldest()) is not None:
+                if self._spooling is not None:
+                    self._spooling.settled(self._buffer.taken - 1, 1)
                 self._say_full()
                 self._refuse(oldest, "queue_full")
         return True
@@ -346,7 +348,7 @@ class Pipeline:
     def _replay(self) -> bool:
         """In the flusher's greenlet: send one batch from disk, if there is one and delivery works; whether it did."""
         spooling = self._spooling
-        if spooling is None or (replay := spooling.next_replay()) is None:
+        if spooling is None or self._is_closed or (replay := spooling.next_replay()) is None:
             return False
         try:
             outcome = self._sender.deliver(replay, is_background=True, once=True)
@@ -373,7 +375,7 @@ class Pipeline:
             self._counters.settle(delivered=delivered, failed=len(flight) - delivered)
             self._tell_outcome(flight, outcome)
             if self._spooling is not None:
-                self._spooling.settled(flight)
+                self._spooling.settled(flight.first, len(flight))
                 if outcome.is_delivered:
                     self._spooling.works_again()
         if self._full and self._buffer.is_half_empty:

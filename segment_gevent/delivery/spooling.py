@@ -118,13 +118,13 @@ class Spooling:
 
     def notice(self) -> None:
         """A message came, or has its fate: have the disk follow within `journal_interval`. Never switches."""
-        if self._writer is None:
+        if self._writer is None or self._writer.dead:
             self._home.call(self._start_writer)
 
-    def settled(self, flight: Flight) -> None:
-        """The flight has its fate: it need not be on disk any more. Never switches."""
+    def settled(self, first: int, messages: int) -> None:
+        """So many messages from this ordinal on have their fate, and need not be on disk. Never switches."""
         if self.is_durable:
-            self._removals.append((flight.first, flight.first + len(flight)))
+            self._removals.append((first, first + messages))
             self.notice()
 
     def await_disk(self, ordinal: int) -> None:
@@ -141,7 +141,7 @@ class Spooling:
                 self._waiters.remove(waiter)
 
     def _start_writer(self) -> None:
-        if self._writer is None:
+        if self._writer is None or self._writer.dead:
             self._writer = Greenlet.spawn(self._write_until_done)
 
     def _write_until_done(self) -> None:

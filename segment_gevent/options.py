@@ -326,7 +326,8 @@ class Options:
         False,
         _durable,
         unit="mode",
-        doc='True has every message on disk within `journal_interval`; `"sync"` has the call wait until it is.',
+        doc='True has every message on disk within `journal_interval`; `"sync"` has the call wait until it is; '
+        "in the hub, and where the disk fails, that answers False and goes on from memory.",
     )
     journal_interval: Option[Seconds, float] = Option(
         0.02, _some_seconds, unit="seconds", doc="What a killed process loses at most, with `durable=True`."

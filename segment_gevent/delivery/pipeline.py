@@ -24,9 +24,9 @@ from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.reporter import Callbacks, Reporter
-from segment_gevent.delivery.sender import Outcome, Sender
+from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
 from segment_gevent.delivery.spool import Store, scope_of
-from segment_gevent.delivery.spooling import Spooling
+from segment_gevent.delivery.spooling import Replay, Spooling
 from segment_gevent.delivery.transport import HttpTransport, Transport
 from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.delivery.uwsgi import Legacy
@@ -104,7 +104,8 @@ class Pipeline:
     def submit(self, message: bytes, counter: str) -> bool:
         """Count the message under `counter` and take it in; False, with a counted reason, when it is refused.
 
-        Switches only with `async_=False`, which sends here when a flush is due.
+        With `durable="sync"` also False when it was taken in, but can't be known to be on disk.
+        Switches only with that, with `async_=False`, which sends here when a flush is due, and in a full queue.
         """
         self._counters.count_call(counter)
         if self._is_closed:
@@ -113,16 +114,17 @@ class Pipeline:
             return self._refuse(message, "too_large")
         if not self._buffer.put(message, time.monotonic()) and not self._put_in_full(message):
             return self._refuse(message, "queue_full" if not self._is_closed else "closed")
+        is_safe = True
         if self._spooling is not None and self._spooling.is_durable:
-            self._put_on_disk(self._spooling)
+            is_safe = self._put_on_disk(self._spooling)
         if not self._options.async_:
             self._flusher.send_if_due()
             self._after_sending_here()
         elif self._buffer.waiting() >= self._flusher.threshold:
             self._flusher.wake()
         if self._flights.is_over:  # shut down by another thread since the look above: nobody comes for this message
-            return not self._drop_left("closed")
-        return True
+            return not self._drop_left("closed") and is_safe
+        return is_safe
 
     def refuse(self, message: bytes, counter: str, reason: str) -> bool:
         """Count the message under `counter`, and drop it; returns False."""
@@ -148,7 +150,7 @@ class Pipeline:
         return True
 
     def _put_after_spooling(self, message: bytes) -> bool:
-        """Put the oldest messages on disk until there is room; switches, but in the hub, where it blocks for the disk."""
+        """Put the oldest messages on disk until there is room; switches; in the hub it blocks for the disk."""
         assert self._spooling is not None
         while not self._buffer.put(message, time.monotonic()):
             if not self._flusher.set_aside(self._spooling.keep):
@@ -313,11 +315,12 @@ class Pipeline:
             on_loss=self._tell_losses,
         )
 
-    def _put_on_disk(self, spooling: Spooling) -> None:
+    def _put_on_disk(self, spooling: Spooling) -> bool:
+        """As `durable` says; False where `"sync"` can't promise it: in the hub, and where the disk fails."""
         if self._options.durable == "sync" and not lifecycle.in_hub():
-            spooling.await_disk(self._buffer.accepted)
-        else:
-            spooling.notice()
+            return spooling.await_disk(self._buffer.accepted)
+        spooling.notice()
+        return self._options.durable != "sync"
 
     def _spooled_if_undeliverable(self, flight: Flight, outcome: Outcome) -> Outcome:
         """Before the flight is settled: on disk with it, if that is where it belongs. Switches."""
@@ -348,10 +351,20 @@ class Pipeline:
     def _replay(self) -> bool:
         """In the flusher's greenlet: send one batch from disk, if there is one and delivery works; whether it did."""
         spooling = self._spooling
-        if spooling is None or self._is_closed or (replay := spooling.next_replay()) is None:
+        if spooling is None or self._is_closed or self._sender.is_limited:
             return False
+        with spooling.replaying():
+            replay = spooling.next_replay()
+            return replay is not None and self._send_replay(spooling, replay)
+
+    def _send_replay(self, spooling: Spooling, replay: Replay) -> bool:
         try:
+            if self._is_closed:  # since the look
+                raise OutOfTimeError
             outcome = self._sender.deliver(replay, is_background=True, once=True)
+        except OutOfTimeError:
+            spooling.back(replay)
+            return False
         except BaseException:
             spooling.back(replay)
             raise
@@ -363,7 +376,7 @@ class Pipeline:
             spooling.done(replay)
         else:
             spooling.back(replay)
-        return not (outcome.error is not None and not outcome.is_final and not outcome.pieces)
+        return outcome.is_delivered or outcome.is_final or bool(outcome.pieces)
 
     # Fates.
 

@@ -116,6 +116,11 @@ class Sender:
                 self._say_works()
                 return Outcome(response, None)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether a rate limit is on: no attempt would begin now."""
+        return self._resume_at > time.monotonic()
+
     def hurry(self) -> None:
         """End the present waits: their next attempt comes now, since there may be no later one.
 

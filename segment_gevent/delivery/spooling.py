@@ -1,14 +1,15 @@
 """One client's dealings with its spool: what goes to disk, when, and how it comes back to be sent.
 
-All of it is cooperative: `disk.py` does the work on a native thread. Where the disk fails, delivery goes on from memory,
-one log line says so, and another when the disk works again.
+All of it is cooperative: `disk.py` does the work on a native thread. Where the disk fails, delivery goes on from
+memory, one log line says so, and another when the disk works again.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -96,23 +97,35 @@ class Spooling:
         self._waiters: list[Waiter] = []
         self._waiting: list[Replay] = []  # pieces of a replay that was taken apart
         self._failures = 0
+        self._has_more = False  # something was put or left on disk since the last look that found nothing
         self._next_look = 0.0
+        self._being_kept: list[Flight] = []
+        self._replaying = 0
+        self._closers: list[Waiter] = []
+        self._cannot_write = False
 
     # To disk.
 
     def keep(self, flight: Flight) -> bool:
         """Put a flight on disk, from where any process may send it; False where the disk refuses it. Switches."""
         rows = list(enumerate(flight.messages, flight.first))
-        kept = self._run(partial(self._keep, rows, flight.first, flight.first + len(rows)))
+        self._being_kept.append(flight)
+        try:
+            kept = self._run(partial(self._store.add, rows, owned=False), orphaned=lambda _: self._take_back(rows))
+        finally:
+            self._being_kept.remove(flight)
+        self._has_more = True
         self._next_look = time.monotonic() + retry.backoff(self._failures + 2, 1.0)
+        if not kept and self.is_durable:
+            self._journaled = min(self._journaled, flight.first)  # `write` left it out meanwhile
+            self.notice()
         return kept
 
-    def _keep(self, rows: list[tuple[int, bytes]], first: int, end: int) -> None:
-        if self.is_durable:  # on disk already, or some of them: each is there once
-            self._store.add(rows, owned=True)
-            self._store.give_up(first, end)
-        else:
-            self._store.add(rows, owned=False)
+    def _take_back(self, rows: list[tuple[int, bytes]]) -> None:
+        """On disk: who kept these was killed, and has them in memory still; only the journal may hold them now."""
+        self._store.add(rows, owned=True)
+        if not self.is_durable:
+            self._store.remove(rows[0][0], rows[-1][0] + 1)
 
     # Durable: every accepted message, soon.
 
@@ -127,16 +140,20 @@ class Spooling:
             self._removals.append((first, first + messages))
             self.notice()
 
-    def await_disk(self, ordinal: int) -> None:
-        """Wait until every message before `ordinal` is on disk, or the disk refused it. Switches; not for the hub."""
+    def await_disk(self, ordinal: int) -> bool:
+        """Wait until every message before `ordinal` is on disk or has its fate; False where the disk refuses it.
+
+        Switches; not for the hub.
+        """
         with lifecycle.BorrowedHub():
             waiter = Waiter(ordinal)
             self._waiters.append(waiter)
             try:
                 self.notice()
                 self._home.call(self._hurry.set)
-                while self._journaled < ordinal and self._flights.is_ours and not self._is_failing:
+                while self._journaled < ordinal and self._flights.is_ours and not self._cannot_write:
                     waiter.wait(LOOK_EVERY)
+                return self._journaled >= ordinal
             finally:
                 self._waiters.remove(waiter)
 
@@ -160,18 +177,28 @@ class Spooling:
     def write(self) -> bool:
         """Put on disk what is new, and take off what has its fate; whether there was anything. Switches."""
         messages, end = self._flights.pending_from(self._journaled)
+        if self._being_kept:
+            kept = {
+                ordinal for flight in self._being_kept for ordinal in range(flight.first, flight.first + len(flight))
+            }
+            messages = [message for message in messages if message[0] not in kept]
         removals, self._removals = self._removals, []
         if not messages and not removals:
             self._journaled = max(self._journaled, end)
             return False
-        if not self._run(partial(self._write, messages, removals)):
-            self._removals = removals + self._removals
-            time_out = retry.backoff(3, 1.0)
-            lifecycle.rest(time_out, Event(), ref=False)
-        else:
-            self._journaled = end
-        for waiter in list(self._waiters):
-            waiter.notify()
+        is_written = False
+        try:
+            is_written = self._run(partial(self._write, messages, removals))
+        finally:
+            if is_written:
+                self._journaled = end
+            else:  # or killed, with the work done or not: it may be done twice
+                self._removals = removals + self._removals
+            self._cannot_write = not is_written
+            for waiter in list(self._waiters):
+                waiter.notify()
+        if not is_written:
+            lifecycle.rest(retry.backoff(3, 1.0), Event(), ref=False)
         return True
 
     def _write(self, messages: list[tuple[int, bytes]], removals: list[tuple[int, int]]) -> None:
@@ -200,6 +227,7 @@ class Spooling:
 
         rows = self._result(claim, orphaned=forget) or []
         if not rows:
+            self._has_more = False
             return None
         self._next_look = now  # there may be more
         replay = Replay(self._envelope, rows)
@@ -219,6 +247,7 @@ class Spooling:
     def back(self, replay: Replay) -> None:
         """The replay could not be delivered now: it stays on disk, for later. Never switches."""
         self._failures += 1
+        self._has_more = True
         self._next_look = time.monotonic() + retry.backoff(self._failures + 1, 1.0)
         for each in [replay, *self._waiting]:
             self._store.release(each.ids)
@@ -226,11 +255,37 @@ class Spooling:
 
     def works_again(self) -> None:
         """A batch was delivered: whatever waits on disk may be worth a try."""
-        if self._failures:
+        if self._has_more:
             self._failures = 0
             self._next_look = 0.0
 
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """While a replay is looked for, sent and settled: `finish` waits for it."""
+        self._replaying += 1
+        try:
+            yield
+        finally:
+            self._replaying -= 1
+            for waiter in list(self._closers):
+                waiter.notify()
+
     # The process.
+
+    def finish(self, deadline: float) -> None:
+        """Wait until the monotonic time `deadline` for replays on their way, or the next process sends them again.
+
+        Switches; not for the hub.
+        """
+        if not self._replaying or not self._flights.is_ours or not self._home.answers(deadline - time.monotonic()):
+            return
+        waiter = Waiter(0)
+        self._closers.append(waiter)
+        try:
+            while self._replaying and self._flights.is_ours and (seconds := deadline - time.monotonic()) > 0:
+                waiter.wait(seconds)
+        finally:
+            self._closers.remove(waiter)
 
     def close(self) -> None:
         """Leave what is on disk to others, but nothing that has its fate. Switches."""
@@ -248,8 +303,8 @@ class Spooling:
 
     # Trouble.
 
-    def _run(self, work: Callable[[], object]) -> bool:
-        return self._result(lambda: (work(), True)[1]) is True
+    def _run(self, work: Callable[[], object], orphaned: Callable[[Any], object] | None = None) -> bool:
+        return self._result(lambda: (work(), True)[1], orphaned=orphaned) is True
 
     def _result(self, work: Callable[[], Any], orphaned: Callable[[Any], object] | None = None) -> Any:
         """What the work returns; None where the disk fails."""

@@ -18,7 +18,6 @@ from segment_gevent.delivery.disabled import Disabled
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.pipeline import Pipeline
 from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFailure, OnSuccess
-from segment_gevent.delivery.spooling import LOOK_EVERY
 from segment_gevent.delivery.trouble import logger_for
 from segment_gevent.editing import Editor
 from segment_gevent.errors import ConfigError, ValidationError
@@ -343,6 +342,8 @@ class Client:
 
 def _begin_to_look(reference: weakref.ref[Client]) -> None:
     """In the hub, when it first turns, in a forked child too: look into the spool now and then."""
+    from segment_gevent.delivery.spooling import LOOK_EVERY  # with sqlite3, where there is a spool
+
     client = reference()
     if client is not None:
         client.look()

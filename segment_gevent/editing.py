@@ -11,7 +11,7 @@ import orjson
 
 from segment_gevent.errors import ValidationError
 from segment_gevent.events.encoding import encode
-from segment_gevent.events.message import Fields
+from segment_gevent.events.message import Fields, mapping
 from segment_gevent.events.problems import problems
 from segment_gevent.options import Options
 
@@ -72,9 +72,8 @@ class Editor:
         return zlib.crc32(str(who).encode("utf-8", "replace")) >= self._sample_rate * HASHES
 
 
-def _merged(name: str, defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _merged(name: str, defaults: Mapping[Any, Any], given: Mapping[str, Any] | None) -> Mapping[Any, Any] | None:
+    """One over the other, key by key; the message's own checks are made either way."""
     if not defaults or given is None:
         return defaults or given
-    if not isinstance(given, Mapping):
-        raise ValidationError(f"{name} must be a mapping such as a dict, not {type(given).__name__}")
-    return {**defaults, **given}
+    return {**defaults, **mapping(name, given)}

@@ -149,7 +149,8 @@ def _host(name: str, value: object) -> str:
     wants = "an http:// or https:// address such as https://api.segment.io"
     if not isinstance(value, str):
         raise _wrong(name, wants, value)
-    value = str(value)
+    is_left_out = isinstance(value, LeftOut)  # `region` may choose another
+    value = value if is_left_out else str(value)
     try:
         parts = urlsplit(value)
         port_is_sound = parts.port is None or parts.port > 0
@@ -159,7 +160,7 @@ def _host(name: str, value: object) -> str:
         raise ConfigError(f"{name} must be {wants}")
     if parts.username is not None or not value.isprintable() or set(value) & set("?# "):
         raise ConfigError(f"{name} must be {wants}, without user, query, fragment or white space")
-    return value.rstrip("/")
+    return value if is_left_out else value.rstrip("/")
 
 
 def _text(name: str, value: object) -> str:
@@ -193,8 +194,8 @@ def _one_of(*words: str) -> Callable[[str, object], str]:
         if not isinstance(value, str):
             raise _wrong(name, wants, value)
         if value not in words:
-            raise ConfigError(f"{name} must be {wants}, not {value!r}")
-        return value
+            raise ConfigError(f"{name} must be {wants}")
+        return str(value)
 
     return keep
 
@@ -216,7 +217,10 @@ def _values(name: str, value: object) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise _wrong(name, "a mapping such as a dict", value)
-    return dict(value)
+    try:
+        return dict(value)
+    except Exception as error:
+        raise ConfigError(f"{name} of type {type(value).__name__} cannot be read") from error
 
 
 def _hook(name: str, value: object) -> BeforeSend | None:
@@ -292,7 +296,7 @@ class Options:
         100_000,
         _count(1),
         unit="messages",
-        doc="So many may wait, those in flight not counted; past it the newest is dropped.",
+        doc="So many may wait, those in flight not counted; past it `overflow` says what happens.",
     )
     max_queue_bytes: Option[int, int] = Option(
         64 * 1024 * 1024, _count(1), unit="bytes", doc="The same in bytes of encoded messages."
@@ -415,7 +419,10 @@ class Options:
     )
     oauth_key_id: Option[str, str] = Option("", _text, unit="id", doc="Of the public key, as Segment shows it.")
     oauth_auth_server: Option[str, str] = Option(
-        "https://oauth2.segment.io", _host, unit="URL", doc="Where tokens come from; with `region`, the region's."
+        LeftOut("https://oauth2.segment.io"),
+        _host,
+        unit="URL",
+        doc="Where tokens come from; left out, the server of the `region`.",
     )
     oauth_scope: Option[str, str] = Option("tracking_api:write", _text, unit="scope", doc="What the token is for.")
     enabled: Option[bool, bool] = Option(
@@ -429,10 +436,9 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        if self.region == "eu" and self.host == Options.host:
-            self.__dict__["host"] = EU_HOST
-        if self.region == "eu" and self.oauth_auth_server == Options.oauth_auth_server:
-            self.__dict__["oauth_auth_server"] = EU_AUTH_SERVER
+        for name, of_region in (("host", EU_HOST), ("oauth_auth_server", EU_AUTH_SERVER)):
+            if isinstance(address := self.__dict__[name], LeftOut):
+                self.__dict__[name] = of_region if self.region == "eu" else str(address)
         missing = [name for name in ("oauth_client_id", "oauth_client_key", "oauth_key_id") if not getattr(self, name)]
         if 0 < len(missing) < 3:
             raise ConfigError(

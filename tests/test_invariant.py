@@ -203,8 +203,7 @@ class Deliveries(RuleBasedStateMachine):
     def held(self) -> int:
         """What buffer and flights really hold."""
         (pipeline,) = self.client._pipelines.values()
-        flusher, buffer = pipeline._flusher, pipeline._buffer
-        flights = [*flusher.in_flight, *flusher.returned]
+        flights, buffer = pipeline._flights, pipeline._buffer
         assert buffer.accepted - buffer.taken == buffer.waiting()
         return buffer.waiting() + sum(len(flight) for flight in flights if not flight.is_settled)
 

@@ -24,7 +24,7 @@ LAYERS = (
     ("errors", "version"),
     ("options", "counters", "context"),
     ("events",),
-    ("delivery",),
+    ("delivery", "editing"),
     ("client",),
     ("api",),
     ("",),

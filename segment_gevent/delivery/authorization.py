@@ -33,8 +33,8 @@ class Authorization(Protocol):
             DeliveryError: there is none to be had.
         """
 
-    def refused(self, status: int | None) -> bool:
-        """The server answered with `status`; whether the same request may fare better with a new header."""
+    def refused(self, header: str, status: int | None) -> bool:
+        """The server answered `header` with `status`; whether the same request may fare better with a new one."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -52,7 +52,7 @@ class Basic:
     def header(self) -> str:
         return self._header
 
-    def refused(self, status: int | None) -> bool:  # noqa: ARG002
+    def refused(self, header: str, status: int | None) -> bool:  # noqa: ARG002
         return False
 
     def close(self) -> None:
@@ -81,16 +81,14 @@ class Bearer:
             post=self._post,
             pause=_pause,
         )
-        self._last = ""
 
     def header(self) -> str:
-        self._last = self._source.token()
-        return f"Bearer {self._last}"
+        return f"Bearer {self._source.token()}"
 
-    def refused(self, status: int | None) -> bool:
+    def refused(self, header: str, status: int | None) -> bool:
         if status not in TOKEN_REFUSED:
             return False
-        self._source.forget(self._last)
+        self._source.forget(header.removeprefix("Bearer "))  # several flights may have carried it, and one was first
         return status != 400  # that one is about the batch, more likely
 
     def close(self) -> None:

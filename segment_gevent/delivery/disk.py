@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
 from gevent._hub_local import get_hub_if_exists
 from gevent.event import Event
 from gevent.monkey import get_original
 
-from segment_gevent.delivery.database import SpoolError
+if TYPE_CHECKING:
+    from segment_gevent.delivery.database import SpoolError
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ class Disk:
             return _run_here(work, timeout)
         try:
             if not _wait(done, timeout):
-                raise SpoolError(f"the disk has not answered for {timeout:g} s", reason="timeout")
+                raise _error(f"the disk has not answered for {timeout:g} s", reason="timeout")
         except BaseException:
             if not job.leave():
                 self._submit(_Job(job.orphan, _nothing, None))
@@ -205,9 +206,9 @@ _turn = _Turn()
 
 def _run_here(work: Callable[[], T], timeout: float | None) -> T:
     if _turn.is_mine:
-        raise SpoolError("the disk is at work for the code that this interrupts", reason="busy")
+        raise _error("the disk is at work for the code that this interrupts", reason="busy")
     if not _turn.take(timeout):
-        raise SpoolError(f"the disk has not answered for {timeout:g} s", reason="timeout")
+        raise _error(f"the disk has not answered for {timeout:g} s", reason="timeout")
     try:
         return work()
     finally:
@@ -231,3 +232,9 @@ def after_fork_in_parent() -> None:
 def after_fork_in_child() -> None:
     """Nobody is at work here. For `os.register_at_fork`."""
     _turn.abandon()
+
+
+def _error(text: str, *, reason: str) -> SpoolError:
+    from segment_gevent.delivery.database import SpoolError  # with sqlite3, which this package's import does without
+
+    return SpoolError(text, reason=reason)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Search:
-    """The search for bad messages in a batch that was refused as a whole, shared by all that it was taken apart into."""
+    """The search for bad messages in a batch that was refused as a whole, shared by all of its parts."""
 
     __slots__ = ("splits",)
 
@@ -36,6 +36,7 @@ class Flight(Batch):
 
     __slots__ = (
         "attempts",
+        "authorization",
         "carrier",
         "first",
         "has_new_token",
@@ -62,6 +63,7 @@ class Flight(Batch):
         self.not_before = 0.0  # when it may be tried again, in monotonic seconds
         self.started = 0.0  # when it was first sent, in monotonic seconds
         self.search = Search()
+        self.authorization = ""  # what its last attempt was sent with
         self.has_new_token = False  # it was tried again since its token was refused
         self.sent_at = ""
         self.is_settled = False
@@ -200,7 +202,7 @@ class Flights:
             self.out.remove(flight)
 
     def give_back(self, flight: Flight, pieces: Sequence[Flight] = ()) -> bool:
-        """The flight has no outcome: it, or what it was taken apart into, goes before all that waits; whether it did."""
+        """The flight has no outcome: it, or what it was taken apart into, goes before all that waits; if it did."""
         if not self.is_ours:
             return False
         with self._turn:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 from gevent import Timeout, getcurrent
@@ -25,14 +27,15 @@ from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
-from segment_gevent.delivery.spool import Store, scope_of
-from segment_gevent.delivery.spooling import Replay, Spooling
 from segment_gevent.delivery.transport import HttpTransport, Transport
 from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.delivery.uwsgi import Legacy
 from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
 from segment_gevent.options import Options
+
+if TYPE_CHECKING:
+    from segment_gevent.delivery.spooling import Replay, Spooling
 
 OPEN_FLUSHES = 5
 FEW = 100
@@ -134,13 +137,17 @@ class Pipeline:
     def _put_in_full(self, message: bytes) -> bool:
         """The buffer is full: do as `overflow` says; whether the message is in."""
         self._flusher.make_room()
-        if self._options.overflow == "block":
-            return self._put_when_there_is_room(message)
-        if self._options.overflow == "drop_newest" or len(message) > self._buffer.max_bytes:
+        policy = self._options.overflow if len(message) <= self._buffer.max_bytes else "drop_newest"
+        is_in = (
+            (policy == "drop_oldest" and self._put_in_place_of_oldest(message))
+            or (policy == "block" and self._put_when_there_is_room(message))
+            or (policy == "spool" and self._put_after_spooling(message))
+        )
+        if not is_in and not self._is_closed:
             self._say_full()
-            return False
-        if self._options.overflow == "spool":
-            return self._put_after_spooling(message)
+        return is_in
+
+    def _put_in_place_of_oldest(self, message: bytes) -> bool:
         while not self._buffer.put(message, time.monotonic()):
             if (oldest := self._flusher.drop_oldest()) is not None:
                 if self._spooling is not None:
@@ -153,9 +160,9 @@ class Pipeline:
         """Put the oldest messages on disk until there is room; switches; in the hub it blocks for the disk."""
         assert self._spooling is not None
         while not self._buffer.put(message, time.monotonic()):
-            if not self._flusher.set_aside(self._spooling.keep):
-                self._say_full()
-                return False
+            with self._refusing_if_interrupted(message):
+                if not self._flusher.set_aside(self._spooling.keep):
+                    return False
         return True
 
     def _say_full(self) -> None:
@@ -176,8 +183,18 @@ class Pipeline:
                 seconds = deadline - time.monotonic()
                 if seconds <= 0 or self._is_closed:
                     return False
-                room.wait(seconds)
+                with self._refusing_if_interrupted(message):
+                    room.wait(seconds)
         return True
+
+    @contextmanager
+    def _refusing_if_interrupted(self, message: bytes) -> Iterator[None]:
+        """A time-out of the caller's may end its wait: the call is counted, and so must the message's fate be."""
+        try:
+            yield
+        except BaseException:
+            self._refuse(message, "queue_full")
+            raise
 
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for the fate of all that is pending; whether every message was delivered.
@@ -297,6 +314,10 @@ class Pipeline:
             self._flusher.look()
 
     def _make_spooling(self, options: Options) -> Spooling:
+        # Here, since most clients have no spool, and sqlite3 takes some milliseconds and a megabyte.
+        from segment_gevent.delivery.spool import Store, scope_of
+        from segment_gevent.delivery.spooling import Spooling
+
         store = Store(
             options.spool_dir,
             scope_of(options.api_key, options.host),

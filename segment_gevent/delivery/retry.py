@@ -1,7 +1,7 @@
 """What an answer means: delivered, try again after so long, or give up. Pure: the random draw and the clock come in.
 
-The table is what Segment's own libraries do with a status (segment-analytics-python 2.4.0, @segment/analytics-node 3.1.0),
-and what they do not do with a batch that was refused for one of its messages:
+The table is what Segment's own libraries do with a status (segment-analytics-python 2.4.0, @segment/analytics-node
+3.1.0), and what they do not do with a batch that was refused for one of its messages:
 
     2xx                              delivered
     429                              try again when the server says so; nothing else is sent until then
@@ -26,8 +26,8 @@ LONGEST_WAIT = 60.0
 LONGEST_RETRY_AFTER = 300.0
 """Seconds: a server that asks for more gets this much patience, as from Segment's own libraries."""
 SPLITS_IN_SEARCH = 36
-"""So often is a refused batch halved, twice as many requests: enough for three bad messages anywhere in 2,500 (12 halvings
-each), and an end where the server refuses everything."""
+"""So often is a refused batch halved, twice as many requests: enough for three bad messages anywhere in 2,500 (12
+halvings each), and an end where the server refuses everything."""
 
 
 def is_delivered(status: int) -> bool:

@@ -71,7 +71,6 @@ class Sender:
         self._logger = logger
         self._is_failing = False
         self._pauses: set[Event] = set()
-        self._limits: set[Event] = set()
         self._resume_at = 0.0  # a rate limit is on everything: no attempt begins before this monotonic time
         self._pid = os.getpid()
         self._headers = {
@@ -94,9 +93,10 @@ class Sender:
             BaseException: whatever was thrown into the caller's greenlet, its own `gevent.Timeout` too.
         """
         while True:
-            self._pause(self._resume_at, until, self._limits, is_background=is_background)
-            self._pause(flight.not_before, until, self._pauses, is_background=is_background)
+            self._pause(flight.not_before, until, is_background=is_background)
             flight.not_before = 0.0
+            while self.is_limited:  # again and again: an answer to another flight may have moved it on meanwhile
+                self._pause(self._resume_at, until, is_background=is_background, is_limit=True)
             try:
                 response = self._attempt(flight, until, is_background=is_background)
             except DeliveryError as error:
@@ -145,7 +145,7 @@ class Sender:
         body = flight.body(flight.sent_at)
         if self._options.gzip:
             body = _gzipped(body, self._options.gzip_level)
-        response = self._send(body, headers, seconds, is_background=is_background)
+        response = self._send(flight, body, headers, seconds, is_background=is_background)
         status = response.status_code
         self._counters.count_sent(len(body), status)
         if not retry.is_delivered(status):
@@ -156,11 +156,13 @@ class Sender:
             )
         return response
 
-    def _send(self, body: bytes, headers: dict[str, str], seconds: float, *, is_background: bool) -> requests.Response:
+    def _send(
+        self, flight: Flight, body: bytes, headers: dict[str, str], seconds: float, *, is_background: bool
+    ) -> requests.Response:
         """One request within `seconds`; what went wrong on the way becomes a DeliveryError, here and nowhere else."""
         limit = Timeout.start_new(seconds)
         try:
-            headers["Authorization"] = self._authorization.header()
+            headers["Authorization"] = flight.authorization = self._authorization.header()
             response = self._transport.send(body, headers)
             if not isinstance(response.status_code, int):
                 raise TypeError(f"status_code is {type(response.status_code).__name__}, not int")
@@ -178,14 +180,14 @@ class Sender:
 
     def _has_new_chance(self, flight: Flight, error: DeliveryError) -> bool:
         """Whether it was the token that was refused, for the first time: the next attempt carries another."""
-        is_refused = error.reason == "status" and self._authorization.refused(error.status)
+        is_refused = error.reason == "status" and self._authorization.refused(flight.authorization, error.status)
         has_chance = is_refused and not flight.has_new_token
         flight.has_new_token = flight.has_new_token or is_refused
         return has_chance
 
     def _taken_apart(self, flight: Flight, error: DeliveryError) -> Sequence[Flight]:
         """The halves of a batch refused for its size, or maybe for one of its messages; () to judge it whole."""
-        if len(flight) < 2 or error.status not in {400, 413}:
+        if len(flight) < 2 or error.reason != "status" or error.status not in {400, 413}:
             return ()
         if says_too_large(error.status, _text(error.response)):
             return flight.halves()
@@ -207,7 +209,7 @@ class Sender:
             if not flight.limits:
                 flight.limited_since = now
             flight.limits += 1
-            wait = retry.backoff(flight.limits + 1, draw) if asked is None else asked
+            wait = asked or retry.backoff(flight.limits + 1, draw)  # 0 s would be asked for without an end
             if now + wait - flight.limited_since > options.max_rate_limit_duration:
                 return None
             self._resume_at = max(self._resume_at, now + wait)
@@ -223,8 +225,8 @@ class Sender:
         """Whether the server said no for good. Why there is no token is no verdict on the batch."""
         return error.status is not None and error.reason != "oauth" and not retry.is_retryable(error.status)
 
-    def _pause(self, end: float, until: float | None, kind: set[Event], *, is_background: bool) -> None:
-        """Wait until the monotonic time `end`, or until `hurry`; not at all if that is past `until`.
+    def _pause(self, end: float, until: float | None, *, is_background: bool, is_limit: bool = False) -> None:
+        """Wait until the monotonic time `end`, or until `hurry` if it is no rate limit; not at all if past `until`.
 
         Raises:
             OutOfTimeError: it is.
@@ -235,11 +237,12 @@ class Sender:
         if until is not None and end >= until:
             raise OutOfTimeError
         over = Event()
-        kind.add(over)
+        if not is_limit:
+            self._pauses.add(over)
         try:
             lifecycle.rest(seconds, over, ref=not is_background)
         finally:
-            kind.discard(over)
+            self._pauses.discard(over)
 
     def _say_failing(self, error: DeliveryError) -> None:
         if not self._is_failing:

@@ -67,7 +67,7 @@ class MessageIds:
 def identify(session_id: object, user_id: object, traits: object) -> Fields:
     """Who a visitor is: traits of a user, whom `session_id` tied to what they did before they logged in."""
     fields = _who("identify", session_id, user_id)
-    fields["traits"] = _mapping("traits", traits)
+    fields["traits"] = mapping("traits", traits)
     return fields
 
 
@@ -78,7 +78,7 @@ def track(session_id: object, user_id: object, event: object, properties: object
         raise ValidationError(f"event {wrong}; the order here is session_id, user_id, event, properties")
     fields = _who("track", session_id, user_id)
     fields["event"] = event
-    fields["properties"] = _mapping("properties", properties)
+    fields["properties"] = mapping("properties", properties)
     return fields
 
 
@@ -96,7 +96,7 @@ def group(session_id: object, user_id: object, group_id: object, traits: object)
     """Which company, team or project a user belongs to; the traits are the group's."""
     fields = _who("group", session_id, user_id)
     fields["groupId"] = _required_id("group_id", group_id)
-    fields["traits"] = _mapping("traits", traits)
+    fields["traits"] = mapping("traits", traits)
     return fields
 
 
@@ -134,12 +134,12 @@ def seal(
         )
     fields["timestamp"] = stamp(now) if timestamp is None else read_timestamp(timestamp, now)
     if integrations is not None:
-        fields["integrations"] = _mapping("integrations", integrations)
+        fields["integrations"] = mapping("integrations", integrations)
     if context is None:
         tail = _LIBRARY_CONTEXT
     else:
         merged: dict[object, object] = {"library": LIBRARY}
-        merged.update(dict.copy(_mapping("context", context)))
+        merged.update(dict.copy(mapping("context", context)))
         tail = b',"context":' + encode(merged) + b"}"
     # Slicing and adding copies: as orjson returns it, a message of 449 bytes holds 4,096; the copy holds 482.
     return encode(fields, _MESSAGE_LEVELS)[:-1] + tail
@@ -161,7 +161,7 @@ def _who(kind: str, session_id: object, user_id: object) -> Fields:
 
 def _view(kind: str, session_id: object, user_id: object, name: object, properties: object, category: object) -> Fields:
     fields = _who(kind, session_id, user_id)
-    merged = dict.copy(_mapping("properties", properties))
+    merged = dict.copy(mapping("properties", properties))
     for argument, value in (("name", name), ("category", category)):
         if value is None:
             continue
@@ -199,7 +199,7 @@ def _required_id(argument: str, value: object) -> str:
     return text
 
 
-def _mapping(argument: str, value: object) -> dict[object, object]:
+def mapping(argument: str, value: object) -> dict[object, object]:
     """Return `value` as a dict that is only read; {} for None."""
     if value is None:
         return {}

@@ -237,7 +237,10 @@ def test_dropping_is_said_once_when_it_starts_and_once_when_it_ends(
     assert (
         said
         == [
-            ("WARNING", "the queue is full (5 messages, n bytes): new messages are dropped"),
+            (
+                "WARNING",
+                "the queue is full (5 messages, n bytes): messages are dropped, as overflow='drop_newest' says",
+            ),
             ("INFO", "the queue has room again; 100 messages were dropped"),
         ]
         * 2

@@ -1,8 +1,7 @@
-"""What an answer means: the whole table of statuses, the waits, and what a server may ask for."""
+"""What an answer means: the whole table of statuses, and the waits."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,37 +29,3 @@ def test_the_waits_double_up_to_a_minute() -> None:
 def test_a_wait_stays_in_its_bounds(number: int, draw: float) -> None:
     """However many retries, whatever the draw."""
     assert 0 <= retry.backoff(number, draw) <= retry.LONGEST_WAIT
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("0", 0.0),
-        ("7", 7.0),
-        (" 7 ", 7.0),
-        ("299", 299.0),
-        ("301", 300.0),
-        ("9" * 400, 300.0),
-        ("", None),
-        ("-1", None),
-        ("soon", None),
-        ("٣", None),
-        ("²", None),
-        (7, 7.0),
-    ],
-)
-def test_retry_after_is_whole_seconds_up_to_five_minutes(header: str, seconds: float | None) -> None:
-    """What is not understood asks for nothing; a transport of one's own may give a number."""
-    assert retry.retry_after({"Retry-After": header}) == seconds
-
-
-def test_no_retry_after_asks_for_nothing() -> None:
-    """The wait is then our own."""
-    assert retry.retry_after({}) is None
-
-
-@given(st.text())
-def test_any_retry_after_is_read(text: str) -> None:
-    """A header is the server's to write: nothing in it raises."""
-    asked = retry.retry_after({"Retry-After": text})
-    assert asked is None or 0 <= asked <= retry.LONGEST_RETRY_AFTER

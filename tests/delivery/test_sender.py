@@ -150,8 +150,8 @@ def test_whatever_a_transport_raises_is_tried_again_and_then_reported(
         SimpleNamespace(status_code=500),
         SimpleNamespace(status_code=500, headers=None, reason=None),
         SimpleNamespace(status_code=500, headers="Retry-After: 0", reason=3),
-        SimpleNamespace(status_code=429, headers={"Retry-After": 0}),
-        SimpleNamespace(status_code=429, headers={"Retry-After": None}),
+        SimpleNamespace(status_code=503, headers={"Retry-After": 0}),
+        SimpleNamespace(status_code=503, headers={"Retry-After": None}),
     ],
 )
 def test_a_rubbish_answer_is_a_failure_like_any_other(make_client: MakeClient, rubbish: Any) -> None:

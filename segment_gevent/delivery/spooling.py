@@ -22,6 +22,7 @@ from segment_gevent.delivery.disk import Disk
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.spool import BadFile, Loss, Row, RowId, SpoolError, Store
+from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.delivery.waiter import Waiter
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Envelope
 
@@ -99,6 +100,7 @@ class Spooling:
         self._failures = 0
         self._has_more = False  # something was put or left on disk since the last look that found nothing
         self._next_look = 0.0
+        self._losses: dict[str, Trouble] = {}
         self._being_kept: list[Flight] = []
         self._replaying = 0
         self._closers: list[Waiter] = []
@@ -243,6 +245,8 @@ class Spooling:
         """The replay has its last fate: off the disk. Switches."""
         self._failures = 0
         self._run(partial(self._store.settle, replay.ids))
+        for reason, trouble in self._losses.items():
+            trouble.end(f"the spool is replayed; %d messages were gone from it: {reason}")
 
     def back(self, replay: Replay) -> None:
         """The replay could not be delivered now: it stays on disk, for later. Never switches."""
@@ -327,7 +331,8 @@ class Spooling:
             if isinstance(item, BadFile):
                 self._logger.warning("a spool file is %s: %s; %d messages saved", item.reason, item.path, item.salvaged)
             elif isinstance(item, Loss):
-                self._logger.warning("%d messages are gone from the spool: %s", item.messages, item.reason)
+                trouble = self._losses.setdefault(item.reason, Trouble(self._logger))
+                trouble.start("messages are gone from the spool: %s", item.reason, messages=item.messages)
                 if item.is_mine:
                     self._counters.lose_spooled(item.messages, item.reason)
                     self._on_loss(item.bodies, item.reason)

@@ -11,6 +11,7 @@ from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from segment_gevent import checks
 from segment_gevent.counters import Stats
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.client_key import ClientKey
@@ -24,7 +25,7 @@ from segment_gevent.errors import ConfigError, ValidationError
 from segment_gevent.events import message
 from segment_gevent.events.message import Fields, Id
 from segment_gevent.events.timestamps import Timestamp
-from segment_gevent.options import Options, Seconds, options_from, seconds
+from segment_gevent.options import Options, Seconds, options_from
 
 P = ParamSpec("P")
 C = TypeVar("C")
@@ -359,7 +360,7 @@ def duration(timeout: Seconds | None, default: float) -> float:
     if timeout is None:
         return default
     try:
-        return seconds("timeout", timeout)
+        return checks.seconds("timeout", timeout)
     except ConfigError as error:
         raise ValidationError(str(error)) from None
 

@@ -22,6 +22,7 @@ PACKAGE = Path(segment_gevent.__file__).parent
 # From the bottom up. A name is a file or a folder of the package; "" is its __init__.py, the public names.
 LAYERS = (
     ("errors", "version"),
+    ("checks",),
     ("options", "counters", "context"),
     ("events",),
     ("delivery", "editing"),
@@ -39,7 +40,7 @@ EDGES = {name for name in RANK if RANK[name] > RANK[""]}
 OPEN_TO_EDGES = ("events", "version")
 
 # An option's type, which no import at run time needs.
-TYPES_FROM_ABOVE = {("options", "delivery.transport")}
+TYPES_FROM_ABOVE = {("options", "delivery.transport"), ("checks", "delivery.transport")}
 
 
 class Import(NamedTuple):

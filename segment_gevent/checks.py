@@ -131,6 +131,13 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def path(name: str, value: object) -> str:
+    given = text(name, value)
+    if "\0" in given:
+        raise ConfigError(f"{name} must hold no null character")
+    return given
+
+
 def proxies(name: str, value: object) -> Mapping[str, str] | None:
     if value is None:
         return None

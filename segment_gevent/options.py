@@ -139,7 +139,7 @@ class Options:
     )
     spool_dir: Option[str | os.PathLike[str], str] = Option(
         "",
-        checks.text,
+        checks.path,
         unit="path",
         doc="A directory for messages that can't be delivered now; all workers of a machine share it.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import logging
+from collections import OrderedDict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,19 @@ MIB = 1024 * 1024
 DEFAULTS = {
     "api_key": None,
     "host": "https://api.segment.io",
+    "region": "us",
     "flush_at": 10,
     "flush_after": 10,
     "async_": True,
     "max_queue_size": 100_000,
     "max_queue_bytes": 64 * MIB,
+    "overflow": "drop_newest",
+    "block_timeout": 5,
+    "spool_dir": "",
+    "spool_max_bytes": 1024 * MIB,
+    "spool_max_age": 7 * 24 * 3600,
+    "durable": False,
+    "journal_interval": 0.02,
     "log": True,
     "log_level": logging.INFO,
     "timeout": (5.0, 15.0),
@@ -33,16 +42,37 @@ DEFAULTS = {
     "shutdown_timeout": 5,
     "max_retries": 10,
     "max_retry_duration": 43_200,
+    "max_rate_limit_duration": 1_800,
     "gzip": False,
     "gzip_level": 1,
     "proxies": None,
     "verify": None,
     "max_in_flight": 1,
+    "before_send": None,
+    "default_context": None,
+    "default_integrations": None,
+    "sample_rate": 1.0,
+    "oauth_client_id": "",
+    "oauth_client_key": "",
+    "oauth_key_id": "",
+    "oauth_auth_server": "https://oauth2.segment.io",
+    "oauth_scope": "tracking_api:write",
     "enabled": True,
     "transport": None,
 }
 
-DURATIONS = ("flush_after", "send_timeout", "flush_timeout", "shutdown_timeout", "max_retry_duration")
+DURATIONS = (
+    "flush_after",
+    "block_timeout",
+    "spool_max_age",
+    "journal_interval",
+    "send_timeout",
+    "flush_timeout",
+    "shutdown_timeout",
+    "max_retry_duration",
+    "max_rate_limit_duration",
+)
+OVER_ZERO = ("spool_max_age", "journal_interval", "send_timeout")
 COUNTS = ("flush_at", "max_queue_size", "max_queue_bytes", "max_in_flight", "gzip_level")
 SWITCHES = ("async_", "log", "gzip", "enabled")
 
@@ -50,7 +80,7 @@ GOOD = [
     *((name, 2, 2.0) for name in DURATIONS),
     *((name, 0.25, 0.25) for name in DURATIONS),
     *((name, timedelta(seconds=1, milliseconds=500), 1.5) for name in DURATIONS),
-    *((name, 0, 0.0) for name in DURATIONS if name != "send_timeout"),
+    *((name, 0, 0.0) for name in DURATIONS if name not in OVER_ZERO),
     *((name, 1, 1) for name in COUNTS),
     *((name, flag, flag) for name in SWITCHES for flag in (True, False)),
     ("gzip_level", 9, 9),
@@ -69,6 +99,18 @@ GOOD = [
     ("verify", "/etc/ca.pem", "/etc/ca.pem"),
     ("verify", Path("/etc/ca.pem"), "/etc/ca.pem"),
     ("verify", False, False),
+    ("region", "eu", "eu"),
+    *(("overflow", policy, policy) for policy in ("drop_newest", "drop_oldest", "block")),
+    ("spool_dir", "/var/spool/segment", "/var/spool/segment"),
+    ("spool_dir", Path("/var/spool/segment"), "/var/spool/segment"),
+    ("spool_max_bytes", MIB, MIB),
+    ("sample_rate", 0, 0.0),
+    ("sample_rate", 0.25, 0.25),
+    ("default_context", {"app": 1}, {"app": 1}),
+    ("default_integrations", OrderedDict(All=True), {"All": True}),
+    ("before_send", dict, dict),
+    ("oauth_auth_server", "http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+    ("oauth_scope", "another", "another"),
 ]
 
 NO_SECONDS = ["3", None, True, -1, float("nan"), float("inf"), timedelta(seconds=-1), [3], 10**400]
@@ -80,7 +122,37 @@ BAD = [
     ),
     *((name, value, f"{name} must be a whole number") for name in COUNTS for value in (0, -1, True, 1.0, "1", None)),
     *((name, value, f"{name} must be True or False") for name in SWITCHES for value in (0, 1, None, "yes")),
-    ("send_timeout", 0, "send_timeout must be more than 0 seconds"),
+    *((name, 0, f"{name} must be more than 0 seconds") for name in OVER_ZERO),
+    *((name, value, f"{name} must be 'us' or 'eu'") for name in ("region",) for value in ("EU", "", None, 1, "asia")),
+    *(
+        ("overflow", value, "overflow must be 'drop_newest' or 'drop_oldest' or 'block' or 'spool'")
+        for value in ("drop", "", None, True)
+    ),
+    ("overflow", "spool", "spool_dir is missing: overflow='spool' needs a directory"),
+    *(("durable", value, "spool_dir is missing: durable needs a directory") for value in (True, "sync")),
+    *(("durable", value, 'durable must be True, False or "sync"') for value in ("SYNC", "", None, 1, 0)),
+    *(("spool_dir", value, "spool_dir must be a string") for value in (b"/tmp", None, 7, ["/tmp"])),
+    ("spool_dir", "a\0b", "spool_dir must hold no null character"),
+    *(("spool_max_bytes", value, "spool_max_bytes must be a whole number") for value in (MIB - 1, 0, 2.0 * MIB, None)),
+    *(
+        ("sample_rate", value, "sample_rate must be a number from 0 to 1")
+        for value in (-0.1, 1.1, "1", None, True, float("nan"), float("inf"))
+    ),
+    *(
+        (name, value, f"{name} must be a mapping such as a dict")
+        for name in ("default_context", "default_integrations")
+        for value in ("text", 7, [("a", 1)], {1})
+    ),
+    *(("before_send", value, "before_send must be a function of a message") for value in ("f", 7, {})),
+    *(
+        (name, value, f"{name} must be a string")
+        for name in ("oauth_client_id", "oauth_key_id", "oauth_scope", "oauth_client_key")
+        for value in (None, 7, b"bytes")
+    ),
+    ("oauth_auth_server", "oauth2.segment.io", "oauth_auth_server must be an http:// or https:// address"),
+    ("oauth_client_id", "id", "oauth_client_key is missing: OAuth needs oauth_client_id, oauth_client_key"),
+    ("oauth_client_key", "key", "oauth_client_id is missing: OAuth needs"),
+    ("oauth_key_id", "id", "oauth_client_id is missing: OAuth needs"),
     ("gzip_level", 10, "gzip_level must be a whole number from 1 to 9"),
     ("max_retries", -1, "max_retries must be a whole number of at least 0"),
     ("timeout", 0, "timeout must be more than 0"),
@@ -126,6 +198,9 @@ BAD = [
 ]
 
 
+OAUTH = {"oauth_client_id": "id", "oauth_client_key": "hunter2", "oauth_key_id": "kid"}
+
+
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No write key or host comes from where the tests are run."""
@@ -149,7 +224,7 @@ def test_the_signature_names_every_option_and_its_default(function: Any) -> None
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_a_default_reads_as_declared(name: str) -> None:
     """What is left out reads as the signature says, durations as floats."""
-    expected = "key" if name == "api_key" else DEFAULTS[name]
+    expected = {"api_key": "key", "default_context": {}, "default_integrations": {}}.get(name, DEFAULTS[name])
     assert getattr(make(), name) == expected
     if name in DURATIONS:
         assert isinstance(getattr(make(), name), float)
@@ -181,7 +256,7 @@ def test_initialize_and_client_check_alike(function: Any) -> None:
 
 def test_an_error_shows_no_text_that_was_given() -> None:
     """A string in the wrong place may be a secret: its type is enough."""
-    for name in ("api_key", "host", "proxies", "flush_at", "timeout", "transport", "log_level"):
+    for name in set(DEFAULTS) - {"verify", "spool_dir", "before_send", *OAUTH, "oauth_scope"}:
         with pytest.raises(ConfigError) as caught:
             make(**{name: "hunter2 hunter2"})
         assert "hunter2" not in str(caught.value)
@@ -256,6 +331,36 @@ def test_an_argument_wins_over_the_environment_even_when_equal_to_the_default(mo
     assert (options.api_key, options.host) == ("key", "https://api.segment.io")
 
 
+US = ("https://api.segment.io", "https://oauth2.segment.io")
+EU = ("https://events.eu1.segmentapis.com", "https://oauth2.eu1.segmentapis.com")
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "addresses"),
+    [
+        ({}, "", US),
+        ({"region": "us"}, "", US),
+        ({"region": "eu"}, "", EU),
+        ({"region": "eu", "host": "http://mine:1"}, "", ("http://mine:1", EU[1])),
+        ({"region": "eu", "host": "https://api." + "segment.io"}, "", (US[0], EU[1])),
+        ({"region": "eu", "oauth_auth_server": "http://mine:2"}, "", (EU[0], "http://mine:2")),
+        ({"region": "eu", "oauth_auth_server": "https://oauth2." + "segment.io"}, "", (EU[0], US[1])),
+        ({"region": "eu"}, "http://environment:1", ("http://environment:1", EU[1])),
+        ({"region": "eu"}, "https://api.segment.io", (US[0], EU[1])),
+        ({"region": "eu", "host": "http://mine:1"}, "http://environment:1", ("http://mine:1", EU[1])),
+        ({"host": EU[0]}, "", (EU[0], US[1])),
+    ],
+)
+def test_a_region_chooses_the_hosts_that_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], environment: str, addresses: tuple[str, str]
+) -> None:
+    """An address that an argument or the environment gives wins, be it the one that the other region would have."""
+    monkeypatch.setenv("SEGMENT_HOST", environment)
+    options = make(**given)
+    assert (options.host, options.oauth_auth_server) == addresses
+    assert {type(address) for address in (options.host, options.oauth_auth_server)} == {str}
+
+
 def test_options_are_read_only() -> None:
     """A client's options are what it was made with; the caller's mapping is not kept either."""
     proxies = {"https": "http://proxy:3128"}
@@ -270,6 +375,8 @@ def test_the_repr_shows_what_differs_and_no_secret() -> None:
     """The write key and a proxy's password end up in no log by way of a repr."""
     shown = repr(Options("hunter2", flush_at=3, proxies={"https": "http://me:hunter2@proxy"}))
     assert shown == "Options(api_key=…, flush_at=3, proxies=…)"
+    assert repr(make(**OAUTH)) == "Options(api_key=…, oauth_client_id='id', oauth_client_key=…, oauth_key_id='kid')"
+    assert repr(make(region="eu")) == (f"Options(api_key=…, host={EU[0]!r}, region='eu', oauth_auth_server={EU[1]!r})")
     assert "hunter2" not in repr(Client("hunter2", host="http://h:1"))
 
 
@@ -282,7 +389,7 @@ def test_every_option_describes_itself() -> None:
     assert rows["host"].default == "'https://api.segment.io'"
 
 
-@pytest.mark.parametrize("name", [name for name in DURATIONS if name != "flush_after"])
+@pytest.mark.parametrize("name", [name for name in DURATIONS if name not in {"flush_after", "journal_interval"}])
 def test_the_longest_duration_means_for_ever(name: str) -> None:
     """`timedelta.max` is how one says that something never runs out."""
     transport = RecordingTransport()

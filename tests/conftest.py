@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 import trustme
+from hypothesis import HealthCheck, settings
 from servers.local_segment import LocalSegment, tls_segment
 
 from segment_gevent import Client
+
+# A busy machine of two cores is slow at times, which is no news about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +72,12 @@ def make_client() -> Iterator[Callable[..., Client]]:
     yield make
     for client in made:
         client.shutdown(0)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is slow, and the soak, unless `-m` names them."""
+    left_out = [name for name in ("slow", "soak") if name not in config.option.markexpr]
+    kept = [item for item in items if not any(map(item.get_closest_marker, left_out))]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept

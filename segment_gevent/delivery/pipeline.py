@@ -310,7 +310,8 @@ class Pipeline:
 
     def look(self) -> None:
         """Look into the spool for what this or other processes left there, soon. Never switches."""
-        if self.pid == os.getpid() and not self._is_closed:
+        if self._spooling is not None and self.pid == os.getpid() and not self._is_closed:
+            self._spooling.look_now()
             self._flusher.look()
 
     def _make_spooling(self, options: Options) -> Spooling:

@@ -257,6 +257,11 @@ class Spooling:
             self._store.release(each.ids)
         self._waiting.clear()
 
+    def look_now(self) -> None:
+        """The next look is due, unless delivery fails: then it waits for its turn."""
+        if not self._failures:
+            self._next_look = 0.0
+
     def works_again(self) -> None:
         """A batch was delivered: whatever waits on disk may be worth a try."""
         if self._has_more:

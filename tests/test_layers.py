@@ -23,7 +23,6 @@ PACKAGE = Path(segment_gevent.__file__).parent
 LAYERS = (
     ("errors", "version"),
     ("checks",),
-    ("checks",),
     ("options", "counters", "context"),
     ("events",),
     ("delivery", "editing"),

@@ -152,7 +152,7 @@ class Pipeline:
             if (oldest := self._flusher.drop_oldest()) is not None:
                 if self._spooling is not None:
                     self._spooling.settled(self._buffer.taken - 1, 1)
-                self._say_full()
+                self._say_full(oldest)
                 self._refuse(oldest, "queue_full")
         return True
 
@@ -165,11 +165,12 @@ class Pipeline:
                     return False
         return True
 
-    def _say_full(self) -> None:
+    def _say_full(self, *dropped: bytes) -> None:
+        """Once, until there is room again; the `dropped` were in the queue that was full."""
         self._full.start(
             "the queue is full (%d messages, %d bytes): messages are dropped, as overflow=%r says",
-            self._buffer.waiting(),
-            self._buffer.size,
+            self._buffer.waiting() + len(dropped),
+            self._buffer.size + sum(map(len, dropped)),
             self._options.overflow,
         )
 

@@ -243,9 +243,11 @@ def no_fork() -> Iterator[None]:
 
 def _before_fork() -> None:
     _forks.acquire(timeout=FORK_WAITS)
+    disk.before_fork()
 
 
 def _after_fork_here() -> None:
+    disk.after_fork_in_parent()
     with suppress(RuntimeError):  # not ours, where the wait was not long enough
         _forks.release()
 

@@ -225,14 +225,19 @@ class Pipeline:
         deadline = time.monotonic() + timeout
         with lifecycle.BorrowedHub():
             is_delivered = self._flush_and_close(deadline)
-            left = self._drop_left("shutdown")
-            if left:
-                self._logger.warning("%d messages were dropped at shutdown: not delivered within %g s", left, timeout)
+            if self._spooling is not None:
+                self._spooling.finish(deadline)
+            left = self._spool_or_drop_left(timeout)
             self._await_reports(max(LAST_REPORTS, deadline - time.monotonic()))
             if self._spooling is not None:
                 self._spooling.close()
             self._close_transport()
         return is_delivered and not left
+
+    def close_idle(self) -> None:
+        """Let go of the connections if nothing is pending; a later message opens new ones. Never switches."""
+        if not self._is_closed and not self._flusher.has_pending:
+            self._close_transport()
 
     def _flush_and_close(self, deadline: float) -> bool:
         """Flush until nothing is left, and refuse messages from then on; whether every message was delivered.

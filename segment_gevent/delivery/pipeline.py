@@ -9,26 +9,24 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
-from gevent import Timeout, getcurrent
+from gevent import Timeout
 
 from segment_gevent.counters import COUNTERS, Counters, Stats
 from segment_gevent.delivery import lifecycle, uwsgi
 from segment_gevent.delivery.authorization import Authorization, Basic, Bearer
 from segment_gevent.delivery.buffer import Buffer
 from segment_gevent.delivery.client_key import ClientKey
+from segment_gevent.delivery.fates import Fates
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
+from segment_gevent.delivery.overflow import REASON, Overflow
 from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
 from segment_gevent.delivery.transport import HttpTransport, Transport
-from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.delivery.uwsgi import Legacy
 from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
@@ -58,13 +56,9 @@ class Pipeline:
         self.pid = os.getpid()
         self.home = home
         self._options = options
-        self._callbacks = callbacks
         self._logger = logger
         self._counters = Counters()
-        self._full = Trouble(logger)
-        self._losing = Trouble(logger)
         self._is_closed = False
-        self._telling_drops: set[object] = set()
         self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
         self._transport = options.transport or _http(options)
         self._authorization: Authorization = Bearer(options, key) if key else Basic(options.api_key)
@@ -76,6 +70,7 @@ class Pipeline:
         self._envelope = Envelope(options.api_key)
         self._flights = Flights(self._buffer, self._envelope, max_in_flight=options.max_in_flight)
         self._reporter = Reporter(home, logger, max_bytes=options.max_queue_bytes)
+        self._fates = Fates(self._counters, callbacks, self._reporter, logger)
         self._sender = Sender(options, self._transport, self._authorization, self._counters, logger)
         self._spooling = self._make_spooling(options) if options.spool_dir else None
         self._flusher = Flusher(
@@ -90,6 +85,15 @@ class Pipeline:
             on_outcome=self._spooled_if_undeliverable,
             on_settled=self._settle,
             replay=self._replay,
+            logger=logger,
+        )
+        self._overflow = Overflow(
+            options.overflow,
+            block_timeout=options.block_timeout,
+            buffer=self._buffer,
+            flusher=self._flusher,
+            fates=self._fates,
+            spooling=self._spooling,
             logger=logger,
         )
         self._legacy = Legacy.of_master()
@@ -116,7 +120,7 @@ class Pipeline:
         if len(message) > MESSAGE_LIMIT:
             return self._refuse(message, "too_large")
         if not self._buffer.put(message, time.monotonic()) and not self._put_in_full(message):
-            return self._refuse(message, "queue_full" if not self._is_closed else "closed")
+            return self._refuse(message, "closed" if self._is_closed else REASON)
         is_safe = True
         if self._spooling is not None and self._spooling.is_durable:
             is_safe = self._put_on_disk(self._spooling)
@@ -135,67 +139,7 @@ class Pipeline:
         return self._refuse(message, reason)
 
     def _put_in_full(self, message: bytes) -> bool:
-        """The buffer is full: do as `overflow` says; whether the message is in."""
-        self._flusher.make_room()
-        policy = self._options.overflow if len(message) <= self._buffer.max_bytes else "drop_newest"
-        is_in = (
-            (policy == "drop_oldest" and self._put_in_place_of_oldest(message))
-            or (policy == "block" and self._put_when_there_is_room(message))
-            or (policy == "spool" and self._put_after_spooling(message))
-        )
-        if not is_in and not self._is_closed:
-            self._say_full()
-        return is_in
-
-    def _put_in_place_of_oldest(self, message: bytes) -> bool:
-        while not self._buffer.put(message, time.monotonic()):
-            if (oldest := self._flusher.drop_oldest()) is not None:
-                if self._spooling is not None:
-                    self._spooling.settled(self._buffer.taken - 1, 1)
-                self._say_full(oldest)
-                self._refuse(oldest, "queue_full")
-        return True
-
-    def _put_after_spooling(self, message: bytes) -> bool:
-        """Put the oldest messages on disk until there is room; switches; in the hub it blocks for the disk."""
-        assert self._spooling is not None
-        while not self._buffer.put(message, time.monotonic()):
-            with self._refusing_if_interrupted(message):
-                if not self._flusher.set_aside(self._spooling.keep):
-                    return False
-        return True
-
-    def _say_full(self, *dropped: bytes) -> None:
-        """Once, until there is room again; the `dropped` were in the queue that was full."""
-        self._full.start(
-            "the queue is full (%d messages, %d bytes): messages are dropped, as overflow=%r says",
-            self._buffer.waiting() + len(dropped),
-            self._buffer.size + sum(map(len, dropped)),
-            self._options.overflow,
-        )
-
-    def _put_when_there_is_room(self, message: bytes) -> bool:
-        """Wait for it, cooperatively, at most `block_timeout`; in the hub, where nothing can wait, not at all."""
-        if lifecycle.in_hub():
-            return False
-        deadline = time.monotonic() + self._options.block_timeout
-        with lifecycle.BorrowedHub(), self._flusher.waiting_for_room() as room:
-            while not self._buffer.put(message, time.monotonic()):
-                seconds = deadline - time.monotonic()
-                if seconds <= 0 or self._is_closed:
-                    return False
-                with self._refusing_if_interrupted(message):
-                    room.wait(seconds)
-        return True
-
-    @contextmanager
-    def _refusing_if_interrupted(self, message: bytes) -> Iterator[None]:
-        """A time-out of the caller's may end its wait: the call is counted, and so must the message's fate be."""
-        try:
-            yield
-        except BaseException:
-            self._refuse(message, "queue_full")
-            raise
+        return self._overflow.put(message, lambda: self._is_closed)
 
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for the fate of all that is pending; whether every message was delivered.
@@ -338,9 +282,8 @@ class Pipeline:
             home=self.home,
             flights=self._flights,
             envelope=self._envelope,
-            counters=self._counters,
+            fates=self._fates,
             logger=self._logger,
-            on_loss=self._tell_losses,
         )
 
     def _put_on_disk(self, spooling: Spooling) -> bool:
@@ -362,10 +305,10 @@ class Pipeline:
         left = self._flusher.stop()
         kept = [flight for flight in left if self._spooling is not None and self._spooling.keep(flight)]
         for flight in kept:
-            self._counters.spool(len(flight))
+            self._fates.settle(flight, Outcome(None, None, is_spooled=True))
         lost = [flight for flight in left if flight not in kept]
         for flight in lost:
-            self._drop(flight.messages, "shutdown")
+            self._fates.drop(flight.messages, "shutdown")
         if lost:
             self._logger.warning(
                 "%d messages were dropped at shutdown: not delivered within %g s", sum(map(len, lost)), timeout
@@ -399,8 +342,7 @@ class Pipeline:
         if outcome.pieces:
             spooling.take_apart(outcome.pieces)
         elif outcome.is_delivered or outcome.is_final:
-            self._counters.replay(len(replay), replay.of_mine, delivered=outcome.is_delivered)
-            self._tell_outcome(replay, outcome)
+            self._fates.settle_replay(replay, outcome, of_mine=replay.of_mine)
             spooling.done(replay)
         else:
             spooling.back(replay)
@@ -409,72 +351,23 @@ class Pipeline:
     # Fates.
 
     def _settle(self, flight: Flight, outcome: Outcome) -> None:
-        if outcome.is_spooled:
-            self._counters.spool(len(flight))
-        else:
-            delivered = len(flight) if outcome.is_delivered else 0
-            self._counters.settle(delivered=delivered, failed=len(flight) - delivered)
-            self._tell_outcome(flight, outcome)
-            if self._spooling is not None:
-                self._spooling.settled(flight.first, len(flight))
-                if outcome.is_delivered:
-                    self._spooling.works_again()
-        if self._full and self._buffer.is_half_empty:
-            # Half-way down, so that a queue on the brink is one trouble and not hundreds.
-            self._full.end("the queue has room again; %d messages were dropped")
-
-    def _tell_outcome(self, flight: Flight, outcome: Outcome) -> None:
-        if outcome.error is None:
-            self._losing.end("batches are delivered again; %d messages failed before")
-            listeners = self._callbacks.of("success")
-        else:
-            self._losing.start(
-                "gave up on a batch of %d messages after %d attempts: %s",
-                len(flight),
-                flight.attempts,
-                outcome.error,
-                messages=len(flight),
-                level=logging.ERROR,
-            )
-            listeners = self._callbacks.of("failure")
-        if listeners:
-            result = outcome.response if outcome.error is None else outcome.error
-            self._reporter.put(
-                lambda: self._reporter.tell(listeners, flight.payload(flight.sent_at), result), flight.size
-            )
+        self._fates.settle(flight, outcome)
+        if self._spooling is not None and not outcome.is_spooled:
+            self._spooling.settled(flight.first, len(flight))
+            if outcome.is_delivered:
+                self._spooling.works_again()
+        self._overflow.ease()
 
     def _drop_left(self, reason: str) -> int:
         """Stop the flusher and drop what it leaves, so many messages."""
         left = self._flusher.stop()
         for flight in left:
-            self._drop(flight.messages, reason)
+            self._fates.drop(flight.messages, reason)
         return sum(map(len, left))
 
     def _refuse(self, message: bytes, reason: str) -> bool:
-        self._drop([message], reason)
+        self._fates.drop([message], reason)
         return False
-
-    def _drop(self, messages: Iterable[bytes], reason: str) -> None:
-        # What an on_drop callback tracks and is dropped too is not told again: it would never end.
-        is_told = self._callbacks.of("drop") and getcurrent() not in self._telling_drops
-        for message in messages:
-            self._counters.drop(reason)
-            if is_told:
-                self._reporter.put(partial(self._tell_drop, message, reason), len(message))
-
-    def _tell_losses(self, messages: Iterable[bytes], reason: str) -> None:
-        """Messages that are counted as dropped already: the spool lost them."""
-        if self._callbacks.of("drop"):
-            for message in messages:
-                self._reporter.put(partial(self._tell_drop, message, reason), len(message))
-
-    def _tell_drop(self, message: bytes, reason: str) -> None:
-        me = getcurrent()
-        self._telling_drops.add(me)
-        try:
-            self._reporter.tell(self._callbacks.of("drop"), orjson.loads(message), reason)
-        finally:
-            self._telling_drops.discard(me)
 
     def _await_reports(self, seconds: float) -> None:
         """Have the callbacks run: in the home hub, or here if that does not turn; at most so long."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from gevent import Greenlet
 from gevent.event import Event
 
-from segment_gevent.counters import Counters
 from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.disk import Disk
+from segment_gevent.delivery.fates import Fates
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.spool import BadFile, Loss, Row, RowId, SpoolError, Store
@@ -76,18 +76,16 @@ class Spooling:
         home: Home,
         flights: Flights,
         envelope: Envelope,
-        counters: Counters,
         logger: logging.Logger,
-        on_loss: Callable[[Sequence[bytes], str], None],
+        fates: Fates,
     ) -> None:
         self._store = store
         self._disk = Disk()
         self._home = home
         self._flights = flights
         self._envelope = envelope
-        self._counters = counters
         self._logger = logger
-        self._on_loss = on_loss
+        self._fates = fates
         self._is_failing = False
         self._interval = options.journal_interval
         self.is_durable = bool(options.durable)
@@ -339,5 +337,4 @@ class Spooling:
                 trouble = self._losses.setdefault(item.reason, Trouble(self._logger))
                 trouble.start("messages are gone from the spool: %s", item.reason, messages=item.messages)
                 if item.is_mine:
-                    self._counters.lose_spooled(item.messages, item.reason)
-                    self._on_loss(item.bodies, item.reason)
+                    self._fates.lose_spooled(item.messages, item.bodies, item.reason)

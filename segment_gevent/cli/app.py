@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from http.client import HTTPException
+from typing import TypeVar
 
 import click
 
+from segment_gevent import SegmentError
 from segment_gevent.version import __version__
+
+T = TypeVar("T")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,3 +42,90 @@ def demo(requests: int, greenlets: int, write_key: str | None, host: str | None)
     except (OSError, HTTPException, RuntimeError) as error:
         raise click.ClickException(f"the demo broke off: {error}") from error
     sys.exit(code)
+
+
+_directory = click.option(
+    "--spool-dir",
+    required=True,
+    type=click.Path(file_okay=False),
+    help="The directory that the option spool_dir names.",
+)
+
+
+@commands.group()
+def spool() -> None:
+    """Look after a spool: the messages on disk. Works while workers use it, and when none does."""
+
+
+@spool.command()
+@_directory
+def status(spool_dir: str) -> None:
+    """Say which files there are, whose, and how many messages wait. The exit code is 1 if one is broken."""
+    from segment_gevent.cli import spool as work
+
+    sys.exit(_told(lambda: work.status(spool_dir)))
+
+
+@spool.command("list")
+@_directory
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="So many messages at most.")
+def list_messages(spool_dir: str, limit: int) -> None:
+    """List the messages: when each was put on disk, its type, event, user and messageId."""
+    from segment_gevent.cli import spool as work
+
+    sys.exit(_told(lambda: work.show(spool_dir, limit)))
+
+
+@spool.command()
+@_directory
+@click.option("--write-key", envvar="SEGMENT_WRITE_KEY", required=True, help="Or SEGMENT_WRITE_KEY, which ps hides.")
+@click.option("--host", envvar="SEGMENT_HOST", help="Where to.  [default: the client's]")
+@click.option("--timeout", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds to try for.")
+def replay(spool_dir: str, write_key: str, host: str | None, timeout: float) -> None:
+    """Send what ended processes left for this key and host.
+
+    What living workers have is theirs to send. The exit code is 0 when all of it was delivered.
+    """
+    from segment_gevent.cli import spool as work
+
+    sys.exit(_told(lambda: work.replay(spool_dir, write_key, host, timeout)))
+
+
+@spool.command()
+@_directory
+@click.option(
+    "--output", type=click.Path(dir_okay=False), help="A file to make, for its owner alone.  [default: stdout]"
+)
+def export(spool_dir: str, output: str | None) -> None:
+    """Write every message as a line of JSON, and leave the spool as it is."""
+    from segment_gevent.cli import spool as work
+
+    if output is None:
+        _told(lambda: work.export(spool_dir, sys.stdout.buffer))
+        return
+    try:
+        with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            count = _told(lambda: work.export(spool_dir, file))
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from error
+    click.echo(f"exported {count:,}", err=True)
+
+
+@spool.command()
+@_directory
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def purge(spool_dir: str, yes: bool) -> None:
+    """Delete every message that no living process has, and the broken files. They are gone then."""
+    from segment_gevent.cli import spool as work
+
+    if not yes:
+        click.confirm(f"Delete what is in {spool_dir}?", abort=True)
+    click.echo(f"purged {_told(lambda: work.purge(spool_dir)):,}")
+
+
+def _told(work: Callable[[], T]) -> T:
+    """What the work returns; the package's errors end the command with their text."""
+    try:
+        return work()
+    except SegmentError as error:
+        raise click.ClickException(str(error)) from error

@@ -184,10 +184,7 @@ def values(name: str, value: object) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise _wrong(name, "a mapping such as a dict", value)
-    try:
-        return dict(value)
-    except Exception as error:
-        raise ConfigError(f"{name} of type {type(value).__name__} cannot be read") from error
+    return dict(value)
 
 
 def hook(name: str, value: object) -> BeforeSend | None:

@@ -363,6 +363,8 @@ def duration(timeout: Seconds | None, default: float) -> float:
         return checks.seconds("timeout", timeout)
     except ConfigError as error:
         raise ValidationError(str(error)) from None
+    except Exception as error:  # of the value's own methods
+        raise ValidationError(f"timeout of type {type(timeout).__name__} cannot be read") from error
 
 
 def listen(listeners: list[Callback], callback: Listener) -> Listener:

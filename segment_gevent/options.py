@@ -55,7 +55,12 @@ class Option(Generic[Given, Kept]):
         given: object = value
         if self.env and value is self.default:
             given = os.environ.get(self.env, "").strip() or value
-        options.__dict__[self.name] = self._keep(self.name, given)
+        try:
+            options.__dict__[self.name] = self._keep(self.name, given)
+        except ConfigError:
+            raise
+        except Exception as error:  # of the value's own methods
+            raise ConfigError(f"{self.name} of type {type(value).__name__} cannot be read") from error
 
 
 EU_HOST = "https://events.eu1.segmentapis.com"

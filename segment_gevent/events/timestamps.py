@@ -41,7 +41,7 @@ def read_timestamp(value: object, now: float) -> str:
     """
     try:
         if isinstance(value, str):
-            value = _parse(value, now)
+            value = _parse(str.__str__(value), now)
         if isinstance(value, datetime):
             return _utc(value, now).isoformat(timespec="milliseconds") + "Z"
         if isinstance(value, date):

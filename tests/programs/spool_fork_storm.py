@@ -16,13 +16,13 @@ url, directory, count = sys.argv[1:]
 segment.initialize(
     "write-key", host=url, spool_dir=directory, durable=True, journal_interval=0.001, shutdown_timeout=20
 )
-sent = 0
+sent = number = 0
 
 
 def work() -> None:
     global sent
     while True:
-        for _ in range(20):
+        for _ in range(20 if sent < 60 * (number + 10) else 0):  # the server remembers 100,000
             assert segment.track(user_id="parent", event="Counted", properties={"n": sent})
             sent += 1
         gevent.sleep(0.002)

@@ -145,6 +145,19 @@ def every(seconds: float, method: Callable[[], object]) -> None:
     timer.start(tick)
 
 
+def after(seconds: float, method: Callable[[], object]) -> None:
+    """Call a bound method once, in that many seconds, as `every` does."""
+    reference = weakref.WeakMethod(method)
+    timer = get_hub().loop.timer(seconds, ref=False)
+
+    def tick() -> None:
+        timer.close()
+        if (call := reference()) is not None:
+            call()
+
+    timer.start(tick, update=True)  # outside the hub the loop's own time is stale
+
+
 def has_ended(each: greenlet | None) -> bool:
     """Whether the greenlet runs no more; true a little early for one that an uncaught exception ends.
 

@@ -284,6 +284,7 @@ class Pipeline:
             envelope=self._envelope,
             fates=self._fates,
             logger=self._logger,
+            on_due=lambda: self._flusher.look(),
         )
 
     def _put_on_disk(self, spooling: Spooling) -> bool:

@@ -78,6 +78,7 @@ class Spooling:
         envelope: Envelope,
         logger: logging.Logger,
         fates: Fates,
+        on_due: Callable[[], None],
     ) -> None:
         self._store = store
         self._disk = Disk()
@@ -86,6 +87,7 @@ class Spooling:
         self._envelope = envelope
         self._logger = logger
         self._fates = fates
+        self._on_due = on_due
         self._is_failing = False
         self._interval = options.journal_interval
         self.is_durable = bool(options.durable)
@@ -98,6 +100,7 @@ class Spooling:
         self._failures = 0
         self._has_more = False  # something was put or left on disk since the last look that found nothing
         self._next_look = 0.0
+        self._has_timer = False  # one that calls for the next look
         self._losses: dict[str, Trouble] = {}
         self._being_kept: list[Flight] = []
         self._replaying = 0
@@ -115,7 +118,7 @@ class Spooling:
         finally:
             self._being_kept.remove(flight)
         self._has_more = True
-        self._next_look = time.monotonic() + retry.backoff(self._failures + 2, 1.0)
+        self._look_in(retry.backoff(self._failures + 2, 1.0))
         if not kept and self.is_durable:
             self._journaled = min(self._journaled, flight.first)  # `write` left it out meanwhile
             self.notice()
@@ -250,10 +253,29 @@ class Spooling:
         """The replay could not be delivered now: it stays on disk, for later. Never switches."""
         self._failures += 1
         self._has_more = True
-        self._next_look = time.monotonic() + retry.backoff(self._failures + 1, 1.0)
+        self._look_in(retry.backoff(self._failures + 1, 1.0))
         for each in [replay, *self._waiting]:
             self._store.release(each.ids)
         self._waiting.clear()
+
+    def _look_in(self, seconds: float) -> None:
+        """The next look comes in so many seconds, also where nothing is sent meanwhile. Never switches."""
+        self._next_look = time.monotonic() + seconds
+        self._home.call(self._set_timer)
+
+    def _set_timer(self) -> None:
+        if not self._has_timer:
+            self._has_timer = True
+            lifecycle.after(self._next_look - time.monotonic(), self._on_timer)
+
+    def _on_timer(self) -> None:
+        """In the hub: the look may have been put off since the timer was set."""
+        self._has_timer = False
+        if self._flights.is_ours:
+            if time.monotonic() < self._next_look:
+                self._set_timer()
+            else:
+                self._on_due()
 
     def look_now(self) -> None:
         """The next look is due, unless delivery fails: then it waits for its turn."""

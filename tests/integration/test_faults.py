@@ -83,7 +83,7 @@ def run(place: str, mode: str, folder: Path) -> Run:
         common = {"timeout": TIME_OUT, "send_timeout": TIME_OUT, "flush_after": 0.1, "verify": str(folder / "mine.pem")}
         short = {"max_retries": 1, "max_rate_limit_duration": 0.5, "shutdown_timeout": 1}
         clients = {"main": {"host": server.url, "shutdown_timeout": 10, **MODES[mode]}}
-        clients |= {name: {"host": hosts.get(name, server.url), **short, **MODES[mode]} for name in LOST}
+        clients |= {name: {"host": hosts.get(name, server.other), **short, **MODES[mode]} for name in LOST}
         clients["retry-after-300"]["max_rate_limit_duration"] = 1000
         if mode != "memory":
             for name, options in clients.items():

@@ -45,7 +45,11 @@ MIXED = ["HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n"]
 
 
 class FaultServer:
-    """Runs this module; a context manager. `url` is where batches go, `tls` has the ports of the certificates given."""
+    """Runs this module; a context manager.
+
+    `url` is where batches go, `other` a second address for who wants to share no listener, `tls` those that have the
+    certificates given.
+    """
 
     def __init__(
         self, script: Mapping[str, Mapping[str, Any]], *, certificates: Mapping[str, str] | None = None
@@ -58,7 +62,7 @@ class FaultServer:
         )
         assert self._process.stdout is not None
         told = json.loads(self._process.stdout.readline())
-        self.url, self._control, self.tls = told["url"], told["control"], told["tls"]
+        self.url, self.other, self.tls, self._control = told["url"], told["other"], told["tls"], told["control"]
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -93,7 +97,6 @@ class Faults:
         self.log: list[dict[str, Any]] = []
         self.settled: set[str] = set()
         self.changed = Event()
-        self.is_unaccepting = False
         self._script = script
         self._met: Counter[tuple[str, str]] = Counter()
 
@@ -140,6 +143,7 @@ class Listener:
     def __init__(self, faults: Faults, tls: SSLContext | None = None) -> None:
         self._faults = faults
         self._options = {"ssl_context": tls} if tls else {}
+        self._is_unaccepting = False
         self._idle: set[Peer] = set()
         self._silent: list[Peer] = []  # held, or their sockets would be closed
         self._server = self._listen(0)
@@ -152,8 +156,8 @@ class Listener:
 
     def _serve(self, sock: Any, _address: object) -> None:
         peer = Peer(sock, 0, [])
-        if self._faults.is_unaccepting:
-            self._faults.is_unaccepting = False
+        if self._is_unaccepting:
+            self._is_unaccepting = False
             peer.reset()
             return
         while True:
@@ -189,7 +193,7 @@ class Listener:
             for each in [peer, *self._idle]:
                 each.reset()
         elif then == "unaccepted":
-            self._faults.is_unaccepting = True
+            self._is_unaccepting = True
             peer.sock.close()
         return bool(then == "keep")
 
@@ -230,7 +234,7 @@ def _control(faults: Faults) -> Any:
 def main() -> None:
     script, certificates = (json.loads(argument) for argument in sys.argv[-2:])
     faults = Faults(script)
-    listener = Listener(faults)
+    ports = [Listener(faults).port for _ in range(2)]
     tls = {}
     for name, path in certificates.items():
         context = SSLContext(PROTOCOL_TLS_SERVER)
@@ -240,11 +244,8 @@ def main() -> None:
     control.start()
     over = Event()
     stop_at_end_of(0, over.set)
-    told = {
-        "url": f"http://127.0.0.1:{listener.port}",
-        "control": f"http://127.0.0.1:{control.server_port}",
-        "tls": tls,
-    }
+    url, other, control_url = (f"http://127.0.0.1:{port}" for port in [*ports, control.server_port])
+    told = {"url": url, "other": other, "tls": tls, "control": control_url}
     print(json.dumps(told), flush=True)
     over.wait()
 

@@ -3,8 +3,8 @@
     python benchmarks/spool_cost.py [--events 20000] [--spool-dir DIR]
 
 A greenlet tracks in bursts of 20 and lets the others run after each; with `sync` 40 greenlets call at once, as requests
-do, and once one alone. Batches are taken at once, or, where it says "silent", never answered, so that every message goes
-to disk. The spool's directory is to be on the disk in question: a memory file system says nothing of an fsync.
+do, and once one alone. Batches are taken at once, or, where it says "silent", never answered, so that every message
+goes to disk. The spool's directory is to be on the disk in question: a memory file system says nothing of an fsync.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Taking(RecordingTransport):
 class Silent(Taking):
     """Never answers."""
 
-    def send(self, body, headers):
-        Event().wait()
+    def send(self, body, headers):  # noqa: ARG002
+        Event().wait()  # until the batch's time is over
 
 
 def measure(name: str, events: int, *, at_once: int = 0, transport=Taking, **options: object) -> None:

@@ -40,7 +40,7 @@ class Silent(Taking):
     """Never answers."""
 
     def send(self, body, headers):  # noqa: ARG002
-        Event().wait()  # until the batch's time is over
+        Event().wait()
 
 
 def measure(name: str, events: int, *, at_once: int = 0, transport=Taking, **options: object) -> None:

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import stat
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ import gevent
 import orjson
 import pytest
 from gevent.event import AsyncResult
+from servers.program import program
 
 from segment_gevent import Client
 from segment_gevent.delivery import inventory
@@ -398,6 +400,23 @@ def test_without_a_directory_delivery_goes_on_from_memory(
     check(client, delivered=1, failed=2, spooled=1)
     assert len(lines(caplog, "works again")) >= 1
     assert len(lines(caplog, "the spool fails")) == 1
+
+
+@pytest.mark.parametrize(("kind", "spools_some"), [("full", True), ("read-only", False)])
+def test_a_full_or_read_only_disk_is_said_once_and_used_again(kind: str, spools_some: bool) -> None:
+    """What can't be spooled has failed and nothing else happens to it; the disk is used as soon as it works."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to other users
+        os.chmod(folder, 0o755)
+        with program("spool_trouble", kind, os.path.join(folder, "spool")) as process:
+            found = orjson.loads(process.ended().check().output)
+    assert found["failing"]["failed"] > 5
+    assert bool(found["failing"]["spooled"]) is spools_some
+    assert found["failing"]["failed"] + found["failing"]["spooled"] == found["failing"]["holds"] == 30
+    assert found["afterwards"]["spooled"] == found["failing"]["spooled"] + 1
+    assert found["end"]["holds"] == 32
+    assert found["end"]["failed"] == found["failing"]["failed"]
+    assert len([line for line in found["lines"] if "the spool fails" in line]) == 1
+    assert len([line for line in found["lines"] if "the spool works again" in line]) == 1
 
 
 @pytest.mark.parametrize("damage", [b"not a database at all" * 500, b"\x00" * 5_000, b"SQLite format 3\x00" * 300])

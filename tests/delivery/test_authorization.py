@@ -10,6 +10,7 @@ import gevent
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from gevent.event import Event
 from servers.http_wire import Peer, Request, WireServer
 from servers.oauth_server import CLIENT_ID, KEY_ID, TokenServer, pem, private_key
 
@@ -19,18 +20,26 @@ from segment_gevent.events.problems import problems
 MakeClient = Callable[..., Client]
 
 
+LANES = 5
+
+
 class Segment(WireServer):
     """Takes batches that carry a token it has not revoked; others get 401, and each of `refusals` is given first.
 
     Attributes:
         refusals: statuses for the next requests, whatever they carry.
-        revoked: tokens that are good no more.
+        revoked: tokens that are good no more. The first of five to come with one hears so when all are there, those
+            between the first and the last when `has_taken` is set.
+        has_taken: set with each batch that is taken.
         taken: the decoded messages of what was taken.
         tokens: the token of each request, in order.
     """
 
     def __init__(self) -> None:
         self.refusals: list[str] = []
+        self.refused = 0
+        self.are_all_here = Event()
+        self.has_taken = Event()
         self.revoked: set[str] = set()
         self.taken: list[dict[str, Any]] = []
         self.tokens: list[str] = []
@@ -54,8 +63,15 @@ class Segment(WireServer):
         if self.refusals:
             return self.refusals.pop(0)
         if token in self.revoked:
+            self.refused += 1
+            if self.refused == LANES:
+                self.are_all_here.set()
+            elif self.refused > 1:
+                self.has_taken.wait()
+            self.are_all_here.wait()
             return "401 Unauthorized"
         self.taken += payload["batch"]
+        self.has_taken.set()
         return "200 OK"
 
 
@@ -132,10 +148,11 @@ def test_a_token_that_all_lanes_are_refused_with_is_replaced_once(
     make: MakeClient, segment: Segment, token_server: TokenServer
 ) -> None:
     """The lane whose refusal comes last carried the old token, and does not drop the new one."""
-    client = make(flush_at=1, max_in_flight=5)
+    client = make(flush_at=1, max_in_flight=LANES)
     track(client)
     assert client.flush() is True
     segment.revoked = {"token-1"}
+    segment.has_taken.clear()
     for _ in range(20):
         track(client)
         gevent.idle()

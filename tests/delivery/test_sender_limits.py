@@ -101,9 +101,10 @@ def test_a_rate_limit_that_does_not_end_is_given_up(make_client: MakeClient) -> 
     assert 1 < attempts == len(transport.sent) <= 5
 
 
-def test_a_rate_limit_without_a_wait_is_met_with_our_own(make_client: MakeClient) -> None:
+@pytest.mark.parametrize("headers", [{"Retry-After": "0"}, {}])
+def test_a_rate_limit_without_a_wait_is_met_with_our_own(make_client: MakeClient, headers: dict[str, str]) -> None:
     """A server that asks for 0 s, or for nothing, is not asked again without an end at once."""
-    transport = ScriptedTransport(*[response(429, {"Retry-After": "0"}), 429] * 10_000)
+    transport = ScriptedTransport(*[response(429, headers)] * 10_000)
     client = make_client(transport=transport, log=False)
     client.track("s", event="E")
     assert client.flush(0.5) is False

@@ -82,4 +82,6 @@ def uwsgi(environment: Mapping[str, str], *options: str, address: str = "127.0.0
 
 def pywsgi(environment: Mapping[str, str], script: Path = EXAMPLES / "pywsgi_server.py") -> WebServer:
     """gevent's own server, as the example runs it."""
-    return WebServer([sys.executable, str(script)], environment, says=r"Listening at http://127\.0\.0\.1:(\d+)")
+    return WebServer(
+        [sys.executable, str(script)], {**environment, "PORT": "0"}, says=r"Listening at http://127\.0\.0\.1:(\d+)"
+    )

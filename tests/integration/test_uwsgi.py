@@ -101,7 +101,7 @@ def test_without_the_gevent_loop_it_says_so(arrivals: Arrivals, tmp_path: Path) 
     ini.write_text("[uwsgi]\nhttp-socket = 127.0.0.1:0\nmodule = app:application\ndie-on-term = true\nmaster = true\n")
     with uwsgi(arrivals.environment, "--ini", str(ini)) as server:
         server.line("uWSGI runs without its gevent loop")
-        server.line("spawned uWSGI worker 1")
+        assert server.visit(PAGES[:3]) == set(PAGES[:3])  # the master handles signals a moment after it has forked
         server.signal(signal.SIGTERM)
         server.ended()
 

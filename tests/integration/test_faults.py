@@ -16,7 +16,7 @@ import pytest
 import trustme
 from servers.fault_script import FAULTS, LOST, LOST_SCRIPT, TIME_OUT
 from servers.fault_server import FaultServer
-from servers.program import program
+from servers.program import PROGRAMS, program
 from servers.web_server import gunicorn
 
 from segment_gevent.delivery import inventory
@@ -101,11 +101,15 @@ def run(place: str, mode: str, folder: Path) -> Run:
 
 def serve(environment: Mapping[str, str], server: FaultServer) -> None:
     """gunicorn, visited for every fault, and ended when the server has nothing to wait for any more."""
-    configured = ("-c", str(Path(__file__).parent.parent / "programs" / "gunicorn_faults.py"))
     with gunicorn(
-        environment, "--preload", "--graceful-timeout", "30", *configured, app="faults:application", workers=WORKERS
+        environment,
+        "--preload",
+        "--graceful-timeout",
+        "30",
+        app="faults:application",
+        workers=WORKERS,
+        configuration=PROGRAMS / "gunicorn_faults.py",
     ) as process:
-        process.line(rf"(?s)(?:Worker ready.*){{{WORKERS}}}")
         paths = [f"/{fault}/visit" for fault in [*LOST, *FAULTS]]
         assert process.visit(paths) == set(paths)
         server.wait_settled(len(FAULTS) * COUNT, 100)

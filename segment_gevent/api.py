@@ -47,7 +47,9 @@ def _takes_options(make: Callable[P, Options]) -> Callable[[Callable[[Options], 
         def wrapper(*arguments: P.args, **options: P.kwargs) -> R:
             return function(make(*arguments, **options_from(options)))
 
-        wrapper.__signature__ = inspect.signature(make)  # type: ignore[attr-defined]
+        of_options = inspect.signature(make)
+        returns = inspect.signature(function).return_annotation
+        wrapper.__signature__ = of_options.replace(return_annotation=returns)  # type: ignore[attr-defined]
         return wrapper
 
     return decorate

@@ -231,3 +231,8 @@ def test_a_time_out_that_is_no_duration_raises(call: Callable[..., bool]) -> Non
         with pytest.raises(segment.ValidationError, match="timeout must be a number of seconds"):
             call(timeout)
     assert segment.track("s", event="E") is True
+
+
+def test_initialize_says_that_it_returns_a_client() -> None:
+    """In its signature, as `help` shows it."""
+    assert "Client" in str(inspect.signature(segment.initialize).return_annotation)

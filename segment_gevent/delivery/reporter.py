@@ -109,8 +109,8 @@ class Reporter:
         for callback in list(callbacks):
             try:
                 callback(what, outcome)
-            except (Exception, Timeout) as error:
-                if isinstance(error, Timeout) and getcurrent() is not self._runner:
+            except (Exception, Timeout, SystemExit) as error:
+                if not isinstance(error, Exception) and getcurrent() is not self._runner:
                     raise  # it may be the caller's own, around a call that sends by itself
                 if callback not in self._raised:
                     self._raised.append(callback)

@@ -48,6 +48,11 @@ class Outcome(NamedTuple):
     def is_delivered(self) -> bool:
         return self.error is None
 
+    @property
+    def is_about_sender(self) -> bool:
+        """Whether the key or token was refused, and no message: those on disk stay there for a better one."""
+        return self.error is not None and self.error.status in {401, 403}
+
 
 class OutOfTimeError(Exception):
     """The deadline came before the outcome, or the process is a forked child; the flight is still pending."""

@@ -134,7 +134,7 @@ class Spooling:
 
     def notice(self) -> None:
         """A message came, or has its fate: have the disk follow within `journal_interval`. Never switches."""
-        if self._writer is None or self._writer.dead:
+        if lifecycle.has_ended(self._writer):
             self._home.call(self._start_writer)
 
     def settled(self, first: int, messages: int) -> None:
@@ -161,7 +161,7 @@ class Spooling:
                 self._waiters.remove(waiter)
 
     def _start_writer(self) -> None:
-        if self._writer is None or self._writer.dead:
+        if lifecycle.has_ended(self._writer):
             self._writer = Greenlet.spawn(self._write_until_done)
 
     def _write_until_done(self) -> None:

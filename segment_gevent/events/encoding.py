@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from collections import UserString
 from collections.abc import Callable, Iterable, Sequence, Set, ValuesView
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -225,6 +226,7 @@ _BY_TYPE: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     ((bytes, bytearray, memoryview), _utf8_or_base64),
     (Integral, _integer),
     (Real, _float),
+    (UserString, str),  # a Sequence of itself
     ((Sequence, Set, ValuesView), _listed),
 )
 

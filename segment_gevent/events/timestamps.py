@@ -47,7 +47,7 @@ def read_timestamp(value: object, now: float) -> str:
         if isinstance(value, date):
             return f"{date.isoformat(value)}T00:00:00.000Z"
     except Exception as error:
-        raise ValidationError(f"timestamp of type {type(value).__name__} cannot be read: {error}") from error
+        raise ValidationError(f"timestamp of type {type(value).__name__} cannot be read") from error
     raise ValidationError(f"timestamp must be a datetime, a date or a string, not {type(value).__name__}")
 
 

@@ -148,7 +148,7 @@ def test_a_callbacks_time_out_harms_nothing(make_client: MakeClient) -> None:
     assert told == ["after", "after"]
 
 
-@pytest.mark.parametrize("raised", [gevent.GreenletExit(), gevent.GreenletExit])
+@pytest.mark.parametrize("raised", [gevent.GreenletExit(), gevent.GreenletExit, SystemExit(3)])
 def test_a_callback_that_ends_its_greenlet_harms_nothing(make_client: MakeClient, raised: Any) -> None:
     """The next batch's callbacks run in another."""
     told: list[str] = []

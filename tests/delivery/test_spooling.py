@@ -138,7 +138,7 @@ def test_a_refusal_for_good_is_not_spooled(make: MakeClient, directory: Path) ->
 
 def test_a_replay_that_is_refused_for_good_fails_and_leaves_the_disk(make: MakeClient, directory: Path) -> None:
     """`on_failure` is told of it as of a live batch."""
-    client = make(transport=ScriptedTransport(503, 200, 403))
+    client = make(transport=ScriptedTransport(503, 200, 422))
     failed: list[Any] = []
     client.on_failure(lambda data, error: failed.append((data["batch"][0]["event"], error.status)))
     track(client, "1")
@@ -148,8 +148,23 @@ def test_a_replay_that_is_refused_for_good_fails_and_leaves_the_disk(make: MakeC
     until(lambda: client.stats.replayed == 1)
     check(client, delivered=1, failed=1, spooled=0)
     client.shutdown()
-    assert failed == [("1", 403)]
+    assert failed == [("1", 422)]
     assert os.listdir(directory) == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_replay_whose_sender_is_refused_stays_on_disk(make: MakeClient, directory: Path, status: int) -> None:
+    """It says nothing of the messages: they wait for a key or token that is taken."""
+    transport = ScriptedTransport(503, 200, status, 200)
+    client = make(transport=transport)
+    track(client, "1")
+    client.flush()
+    track(client, "live")
+    client.flush()
+    until(lambda: client.stats.replayed == 1)
+    client.shutdown()
+    assert len(transport.sent) == 4
+    check(client, delivered=2, failed=0, spooled=0)
 
 
 def test_a_replay_refused_for_one_message_is_taken_apart(make: MakeClient, directory: Path) -> None:

@@ -4,7 +4,7 @@ import copy
 import json
 import math
 import types
-from collections import ChainMap, OrderedDict, UserDict, defaultdict, deque, namedtuple
+from collections import ChainMap, OrderedDict, UserDict, UserString, defaultdict, deque, namedtuple
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -179,6 +179,7 @@ TABLE = [
     (types.MappingProxyType({"a": {1}}), {"a": [1]}),
     (ChainMap({"a": 1}, {"a": 2, "b": 3}), {"a": 1, "b": 3}),
     (UserDict(a=1), {"a": 1}),
+    (UserString("a"), "a"),
     (Row(), {"id": 7}),
     (Line("a", Decimal("1.5")), {"sku": "a", "price": 1.5, "_note": "kept"}),
     (Address("Oslo", 150), {"city": "Oslo", "_code": 150}),

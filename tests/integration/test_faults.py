@@ -152,7 +152,9 @@ def test_every_message_gets_the_fate_of_its_fault(cell: str, name: str, runs: di
     if not fault.is_unclear and not any(is_late(e) for e, message in arrivals if message[1] == name):
         assert not arrived - Counter(wanted["delivered"]), "some came twice"
     assert max(arrived.values(), default=0) <= 3
-    assert any(entry["fault"] == name for entry in found.log), "nobody met it"
+    # Of several workers each may send its messages one by one: then none meets what is only for many.
+    is_sure_to_be_met = "many" not in fault.script.get("only", {}) or cell.startswith("script")
+    assert not is_sure_to_be_met or any(entry["fault"] == name for entry in found.log), "nobody met it"
 
 
 def of(fault: str, messages: list[Message]) -> list[Message]:

@@ -342,12 +342,13 @@ class Pipeline:
             raise
         if outcome.pieces:
             spooling.take_apart(outcome.pieces)
-        elif outcome.is_delivered or (outcome.is_final and not outcome.is_about_sender):
+            return True
+        if outcome.is_delivered or (outcome.is_final and not outcome.is_about_sender):
             self._fates.settle_replay(replay, outcome, of_mine=replay.of_mine)
             spooling.done(replay)
-        else:
-            spooling.back(replay)
-        return outcome.is_delivered or (outcome.is_final and not outcome.is_about_sender) or bool(outcome.pieces)
+            return True
+        spooling.back(replay)
+        return False
 
     # Fates.
 

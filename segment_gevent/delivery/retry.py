@@ -6,11 +6,15 @@ The table is what Segment's own libraries do with a status (segment-analytics-py
     2xx                              delivered
     429                              try again when the server says so; nothing else is sent until then
     408 410 460, 5xx but below       try again
-    501 505 511                      give up; with OAuth, 511 is tried again with a new token
+    501 505 511                      give up, S; with OAuth, 511 is tried again with a new token
+    3xx, 401 402 403 404 405 407 421 give up, S (a redirect is never followed)
     413, 400 that says "too large"   take the batch apart; a message that is refused alone is given up
     any other 400                    take the batch apart, so often, in search of a bad message; then give up
-    any other status                 give up (a redirect too: it is never followed)
+    any other status                 give up
     no answer at all                 try again
+
+S: a verdict on who sends, or on the host that was asked, and on no message: those on disk stay there. A list, and not
+all but 400, 413 and 422: a status that nobody foresaw may be about one message, which would hold up all behind it.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from __future__ import annotations
 RATE_LIMIT = 429
 RETRYABLE_4XX = frozenset({408, 410, RATE_LIMIT, 460})
 FINAL_5XX = frozenset({501, 505, 511})
+ABOUT_SENDER = FINAL_5XX | {401, 402, 403, 404, 405, 407, 421}
 
 FIRST_WAIT = 0.5
 """Seconds before the second retry; the first goes at once, and every later wait is twice as long."""
@@ -36,6 +41,11 @@ def is_delivered(status: int) -> bool:
 
 def is_retryable(status: int) -> bool:
     return status in RETRYABLE_4XX or (500 <= status < 600 and status not in FINAL_5XX)
+
+
+def is_about_sender(status: int | None) -> bool:
+    """Whether it is the key, the token, the way there or the host that is wrong, and no message; None is no answer."""
+    return status is not None and (status in ABOUT_SENDER or 300 <= status < 400)
 
 
 def backoff(retry: int, draw: float) -> float:

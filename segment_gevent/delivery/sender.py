@@ -50,8 +50,8 @@ class Outcome(NamedTuple):
 
     @property
     def is_about_sender(self) -> bool:
-        """Whether the key or token was refused, and no message: those on disk stay there for a better one."""
-        return self.error is not None and self.error.status in {401, 403}
+        """Whether the key, the token or the host is wrong, and no message: those on disk wait for a better one."""
+        return self.error is not None and retry.is_about_sender(self.error.status)
 
 
 class OutOfTimeError(Exception):
@@ -90,6 +90,7 @@ class Sender:
     ) -> Outcome:
         """Send, wait and send again, in the caller's greenlet, which switches; `once` does without the again.
 
+        What is sent once is on disk: where delivery fails, the log says that it waits there.
         A background greenlet's waits do not keep `gevent.wait()` and `hub.join()` from returning.
 
         Raises:
@@ -114,8 +115,11 @@ class Sender:
                     return Outcome(error.response, error, pieces)
                 wait = self._wait_before_retry(flight, error)
                 if wait is None or once:
-                    return Outcome(error.response, _without_frames(error), is_final=self._is_final(error))
-                self._say_failing(error)
+                    outcome = Outcome(error.response, _without_frames(error), is_final=self._is_final(error))
+                    if once and (outcome.is_about_sender or not outcome.is_final):
+                        self._say_failing("what is on disk waits there", error)
+                    return outcome
+                self._say_failing(f"is tried again, up to {self._options.max_retries} times", error)
                 flight.not_before = time.monotonic() + wait  # also for who takes over, if this greenlet is killed
             else:
                 self._say_works()
@@ -249,15 +253,10 @@ class Sender:
         finally:
             self._pauses.discard(over)
 
-    def _say_failing(self, error: DeliveryError) -> None:
+    def _say_failing(self, consequence: str, error: DeliveryError) -> None:
         if not self._is_failing:
             self._is_failing = True
-            self._logger.warning(
-                "delivery to %s fails and is tried again, up to %d times: %s",
-                self._options.host,
-                self._options.max_retries,
-                error,
-            )
+            self._logger.warning("delivery to %s fails and %s: %s", self._options.host, consequence, error)
 
     def _say_works(self) -> None:
         if self._is_failing:

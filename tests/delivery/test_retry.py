@@ -9,6 +9,7 @@ from segment_gevent.delivery import retry
 
 TRY_AGAIN = {408, 410, 429, 460} | (set(range(500, 600)) - {501, 505, 511})
 DELIVERED = set(range(200, 300))
+ABOUT_SENDER = {*range(300, 400), 401, 402, 403, 404, 405, 407, 421, 501, 505, 511}
 
 
 def test_each_status_has_one_meaning() -> None:
@@ -16,6 +17,8 @@ def test_each_status_has_one_meaning() -> None:
     statuses = range(100, 1_000)
     assert {status for status in statuses if retry.is_delivered(status)} == DELIVERED
     assert {status for status in statuses if retry.is_retryable(status)} == TRY_AGAIN
+    assert {status for status in statuses if retry.is_about_sender(status)} == ABOUT_SENDER
+    assert not retry.is_about_sender(None)
 
 
 def test_the_waits_double_up_to_a_minute() -> None:

@@ -152,9 +152,11 @@ def test_a_replay_that_is_refused_for_good_fails_and_leaves_the_disk(make: MakeC
     assert os.listdir(directory) == []
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_replay_whose_sender_is_refused_stays_on_disk(make: MakeClient, directory: Path, status: int) -> None:
-    """It says nothing of the messages: they wait for a key or token that is taken."""
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 511])
+def test_a_replay_whose_sender_or_host_is_wrong_stays_on_disk(
+    make: MakeClient, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """It says nothing of the messages: they wait for a key, token or host that is right, and the log says why."""
     transport = ScriptedTransport(503, 200, status, 200)
     client = make(transport=transport)
     track(client, "1")
@@ -165,6 +167,7 @@ def test_a_replay_whose_sender_is_refused_stays_on_disk(make: MakeClient, direct
     client.shutdown()
     assert len(transport.sent) == 4
     check(client, delivered=2, failed=0, spooled=0)
+    assert f"fails and what is on disk waits there: the server answered {status}" in caplog.text
 
 
 def test_a_replay_refused_for_one_message_is_taken_apart(make: MakeClient, directory: Path) -> None:

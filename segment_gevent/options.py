@@ -2,7 +2,7 @@
 
 `Options` is a frozen dataclass whose fields are descriptors: what a caller may give and what the code reads
 differ (`flush_after` takes seconds or a timedelta and reads as seconds), and type checkers see both. `initialize` and
-`Client` take their signatures from it, and the tables of the docs are generated from it.
+`Client` take their signatures from it, and the table of the docs and the command's flags are generated from it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,20 @@ class Option(Generic[Given, Kept]):
     """One option: takes a `Given`, checks it, and reads as a `Kept`."""
 
     def __init__(
-        self, default: Given, keep: Callable[[str, object], Kept], *, unit: str, doc: str, env: str = ""
+        self,
+        default: Given,
+        keep: Callable[[str, object], Kept],
+        *,
+        unit: str,
+        doc: str,
+        env: str = "",
+        flag: str = "",
     ) -> None:
         self.default = default
         self.unit = unit
         self.doc = doc
         self.env = env
+        self.flag = flag
         self._keep = keep
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -68,12 +76,14 @@ EU_AUTH_SERVER = "https://oauth2.eu1.segmentapis.com"
 
 
 class OptionRow(NamedTuple):
-    """One option as the documentation shows it."""
+    """One option as the documentation and the command show it."""
 
     name: str
     default: str
     unit: str
     doc: str
+    flag: str
+    """The command's, for an option that says how batches reach the server; "" for the others."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,6 +98,7 @@ class Options:
         None,
         checks.write_key,
         unit="write key",
+        flag="--write-key",
         env="SEGMENT_WRITE_KEY",
         doc="The source's write key; without it `SEGMENT_WRITE_KEY` serves.",
     )
@@ -96,6 +107,7 @@ class Options:
         LeftOut("https://api.segment.io"),
         checks.address,
         unit="URL",
+        flag="--host",
         env="SEGMENT_HOST",
         doc="Where `/v1/batch` is, with or without a path before it; left out, `SEGMENT_HOST` serves.",
     )
@@ -103,6 +115,7 @@ class Options:
         "us",
         checks.one_of("us", "eu"),
         unit="us or eu",
+        flag="--region",
         doc="`eu` sends to Segment's servers in the EU, where no host is given.",
     )
     flush_at: Option[int, int] = Option(
@@ -172,10 +185,15 @@ class Options:
         (5.0, 15.0),
         checks.connect_and_read,
         unit="seconds",
+        flag="--timeout",
         doc="To connect, and between two pieces of an answer; one number serves for both.",
     )
     send_timeout: Option[Seconds, float] = Option(
-        30, checks.some_seconds, unit="seconds", doc="For one attempt as a whole, from look-up to last byte."
+        30,
+        checks.some_seconds,
+        unit="seconds",
+        flag="--send-timeout",
+        doc="For one attempt as a whole, from look-up to last byte.",
     )
     flush_timeout: Option[Seconds, float] = Option(
         30, checks.seconds, unit="seconds", doc="What `flush()` waits at most if it is not told."
@@ -209,12 +227,14 @@ class Options:
         None,
         checks.proxies,
         unit="scheme to URL",
+        flag="--proxy",
         doc="As in requests; left out, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` serve.",
     )
     verify: Option[bool | str | os.PathLike[str] | None, bool | str | None] = Option(
         None,
         checks.ca_bundle,
         unit="path",
+        flag="--verify",
         doc="A CA file or folder, or False; left out, `REQUESTS_CA_BUNDLE` or certifi's serves.",
     )
     max_in_flight: Option[int, int] = Option(
@@ -242,20 +262,31 @@ class Options:
         doc="The share of users whose messages are sent; which users, their ids decide, always the same.",
     )
     oauth_client_id: Option[str, str] = Option(
-        "", checks.text, unit="id", doc="Of the OAuth application; with it, batches carry a token."
+        "",
+        checks.text,
+        unit="id",
+        flag="--oauth-client-id",
+        doc="Of the OAuth application; with it, batches carry a token.",
     )
     oauth_client_key: Option[str | os.PathLike[str], str] = Option(
-        "", checks.text, unit="PEM", doc="Its private key: PEM text, or the path of a file with it."
+        "",
+        checks.text,
+        unit="PEM",
+        flag="--oauth-client-key",
+        doc="Its private key: PEM text, or the path of a file with it.",
     )
-    oauth_key_id: Option[str, str] = Option("", checks.text, unit="id", doc="Of the public key, as Segment shows it.")
+    oauth_key_id: Option[str, str] = Option(
+        "", checks.text, unit="id", flag="--oauth-key-id", doc="Of the public key, as Segment shows it."
+    )
     oauth_auth_server: Option[str, str] = Option(
         LeftOut("https://oauth2.segment.io"),
         checks.address,
         unit="URL",
+        flag="--oauth-auth-server",
         doc="Where tokens come from; left out, the server of the `region`.",
     )
     oauth_scope: Option[str, str] = Option(
-        "tracking_api:write", checks.text, unit="scope", doc="What the token is for."
+        "tracking_api:write", checks.text, unit="scope", flag="--oauth-scope", doc="What the token is for."
     )
     enabled: Option[bool, bool] = Option(
         True, checks.switch, unit="", doc="False checks and counts calls and sends nothing; no key is needed."
@@ -297,7 +328,7 @@ class Options:
     def describe(cls) -> list[OptionRow]:
         """Every option, in the order of the signature, for tables and flags."""
         return [
-            OptionRow(option.name, repr(option.default), option.unit, option.doc)
+            OptionRow(option.name, repr(option.default), option.unit, option.doc, option.flag)
             for option in (_declared(field.name) for field in fields(cls))
         ]
 

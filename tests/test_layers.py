@@ -21,7 +21,7 @@ PACKAGE = Path(segment_gevent.__file__).parent
 
 # From the bottom up. A name is a file or a folder of the package; "" is its __init__.py, the public names.
 LAYERS = (
-    ("errors", "version"),
+    ("errors", "version", "words"),
     ("checks",),
     ("options", "counters", "context"),
     ("events",),
@@ -36,10 +36,15 @@ LAYERS = (
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 EDGES = {name for name in RANK if RANK[name] > RANK[""]}
 
-# What an edge may use besides the public names: the rules and limits that the debugger judges messages by, the version.
-OPEN_TO_EDGES = ("events", "version")
-# And the command, which looks after a spool without a client.
-OPEN_TO_THE_COMMAND = {("cli.spool", "delivery.inventory"), ("cli.spool", "delivery.spool")}
+# What an edge may use besides the public names: the rules and limits that the debugger judges messages by, and more.
+OPEN_TO_EDGES = ("events", "version", "words")
+# And the command, which looks after a spool.
+OPEN_TO_THE_COMMAND = {
+    ("cli.spool", "delivery.inventory"),
+    ("cli.replay", "delivery.inventory"),
+    ("cli.replay", "delivery.retry"),
+    ("cli.replay", "delivery.spool"),
+}
 
 # An option's type, which no import at run time needs.
 TYPES_FROM_ABOVE = {("options", "delivery.transport"), ("checks", "delivery.transport")}

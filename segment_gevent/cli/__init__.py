@@ -3,7 +3,9 @@
 app.py    the commands and their options (click)
 demo.py   `segment-gevent demo`: a shop, its visitors, a local Segment, and a report
 shop.py   the demo's application, in its own process     visitors.py   the greenlets that visit it
-spool.py  `segment-gevent spool`: what is on disk, shown, sent, saved or deleted
+spool.py  `segment-gevent spool`: what is on disk, shown, saved or deleted
+replay.py `segment-gevent spool replay`: what is on disk, sent
+flags.py  the flags of a command that sends, made from the options
 report.py what the demo found, in lines
 """
 

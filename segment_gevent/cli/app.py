@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from http.client import HTTPException
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from segment_gevent import SegmentError
+from segment_gevent import ConfigError, Options, SegmentError
+from segment_gevent.cli.flags import sending_flags
 from segment_gevent.version import __version__
 
 T = TypeVar("T")
+
+FOR_EVER: dict[str, Any] = {"spool_max_age": timedelta.max, "spool_max_bytes": sys.maxsize}
+"""For who replays: what may be deleted for its age, or to make room, is for the application's own bounds to say."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +52,7 @@ def demo(requests: int, greenlets: int, write_key: str | None, host: str | None)
 _directory = click.option(
     "--spool-dir",
     required=True,
-    type=click.Path(file_okay=False),
+    type=click.Path(exists=True, file_okay=False),
     help="The directory that the option spool_dir names.",
 )
 
@@ -78,17 +83,19 @@ def list_messages(spool_dir: str, limit: int) -> None:
 
 @spool.command()
 @_directory
-@click.option("--write-key", envvar="SEGMENT_WRITE_KEY", required=True, help="Or SEGMENT_WRITE_KEY, which ps hides.")
-@click.option("--host", envvar="SEGMENT_HOST", help="Where to.  [default: the client's]")
-@click.option("--timeout", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds to try for.")
-def replay(spool_dir: str, write_key: str, host: str | None, timeout: float) -> None:
+@click.option("--within", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds to try for.")
+@sending_flags
+def replay(spool_dir: str, within: float, **given: Any) -> None:
     """Send what ended processes left for this key and host.
 
-    What living workers have is theirs to send. The exit code is 0 when all of it was delivered.
+    What living workers have is theirs to send. Messages that the server refuses are gone from the spool then, as in a
+    worker; where the key, a token or the host is wrong, all stay. The exit code is 0 when nothing is left that could
+    be sent, and nothing was refused.
     """
-    from segment_gevent.cli import spool as work
+    from segment_gevent.cli.replay import replay as work
 
-    sys.exit(_told(lambda: work.replay(spool_dir, write_key, host, timeout)))
+    chosen = {name: value for name, value in given.items() if value is not None}
+    sys.exit(_told(lambda: work(Options(spool_dir=spool_dir, **FOR_EVER, **chosen), within)))
 
 
 @spool.command()
@@ -124,8 +131,10 @@ def purge(spool_dir: str, yes: bool) -> None:
 
 
 def _told(work: Callable[[], T]) -> T:
-    """What the work returns; the package's errors end the command with their text."""
+    """What the work returns; the package's errors end the command with their text, wrong options with exit code 2."""
     try:
         return work()
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
     except SegmentError as error:
         raise click.ClickException(str(error)) from error

@@ -1,4 +1,4 @@
-"""`segment-gevent spool`: what is in a spool directory, sent, saved or deleted, while workers use it or none does."""
+"""`segment-gevent spool`: what is in a spool directory, shown, saved or deleted, while workers use it or none does."""
 
 from __future__ import annotations
 
@@ -6,22 +6,16 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import islice
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import gevent
 import orjson
 from rich.console import Console
 from rich.table import Table
 
-from segment_gevent import Client
 from segment_gevent.delivery import inventory
-from segment_gevent.delivery.spool import scope_of
+from segment_gevent.words import counted
 
-LOOK_EVERY = 0.1
-"""Seconds between two looks whether a replay is done."""
-
-_WORDS = {"live": "live", "left": "left behind", "broken": "broken"}
+_WORDS = {"live": "live", "left": "left behind", "newer": "newer", "broken": "broken"}
 
 
 def status(directory: str) -> int:
@@ -44,7 +38,8 @@ def status(directory: str) -> int:
         )
     console.print(table, soft_wrap=True)
     total = sum(file.held + file.free for file in files)
-    console.print(f"{total:,} messages in {len(files):,} files, {sum(file.size for file in files):,} bytes")
+    size = sum(file.size for file in files)
+    console.print(f"{counted(total, 'message')} in {counted(len(files), 'file')}, {counted(size, 'byte')}")
     return 1 if any(file.state == "broken" for file in files) else 0
 
 
@@ -72,37 +67,6 @@ def export(directory: str, output: IO[bytes]) -> int:
 def purge(directory: str) -> int:
     """Delete the files that no living process has. Returns how many messages went with them."""
     return inventory.purge(directory)
-
-
-def replay(directory: str, write_key: str, host: str | None, timeout: float) -> int:
-    """Send what ended processes left for this key and host, within `timeout` seconds. Returns the exit code.
-
-    Raises:
-        ConfigError: the key or the host can be none.
-    """
-    console = Console(highlight=False)
-    refused: list[str] = []
-    options: dict[str, Any] = {"spool_dir": directory, "log": False, **({"host": host} if host else {})}
-    with Client(write_key, **options) as client:
-        client.on_failure(lambda _data, error: refused.append(str(error)))
-        scope = scope_of(write_key, client.options.host)
-        targets = {file.path for file in inventory.status(directory) if file.scope == scope and file.state == "left"}
-        deadline = time.monotonic() + timeout
-        while (left := _messages_in(directory, targets)) and time.monotonic() < deadline:
-            client.look()
-            gevent.sleep(LOOK_EVERY)
-        client.shutdown()
-        replayed = client.stats.replayed
-    console.print(f"replayed {replayed:,}")
-    for error in dict.fromkeys(refused):
-        console.print(f"refused: {error}", style="bold red", markup=False, soft_wrap=True)
-    if left:
-        console.print(f"left {left:,}, not delivered within {timeout:g} s", style="bold red")
-    return 1 if left or refused else 0
-
-
-def _messages_in(directory: str, paths: set[Path]) -> int:
-    return sum(file.held + file.free for file in inventory.status(directory) if file.path in paths)
 
 
 def _line(message: inventory.SpooledMessage) -> str:

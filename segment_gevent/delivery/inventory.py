@@ -28,7 +28,8 @@ class FileStatus:
     scope: str
     """Which key and host its messages are for, as `scope_of` names them."""
     state: str
-    """`"live"`: a process has it; `"left"`: for any to take over; `"broken"`: set aside, or it can't be read."""
+    """`"live"`: a process has it; `"left"`: for any to take over; `"newer"`: for a later version of this package;
+    `"broken"`: set aside, or it can't be read."""
     size: int
     """Bytes, with all that belongs to it."""
     held: int
@@ -78,7 +79,10 @@ def messages(directory: str | os.PathLike[str], *, scope: str | None = None) -> 
 
 
 def purge(directory: str | os.PathLike[str], *, scope: str | None = None) -> int:
-    """Delete the files that no living process has, of one scope or of all, broken ones too; so many messages."""
+    """Delete the files that no living process has, of one scope or of all, broken ones too; so many messages.
+
+    A later version's files stay: nobody here can say what goes with them.
+    """
     purged = 0
     for file in SpoolDirectory(directory).files():
         if scope not in (None, file.scope):
@@ -89,10 +93,13 @@ def purge(directory: str | os.PathLike[str], *, scope: str | None = None) -> int
         state = _status_of(file)
         with translated(file.lock):
             ownership = Ownership.take(str(file.lock))
-        if ownership is not None:
+        if ownership is None:
+            continue
+        is_ours = state.state != "newer"
+        if is_ours:
             purged += state.held + state.free
             file.delete()
-            ownership.give_back(delete=True)
+        ownership.give_back(delete=is_ours)
     return purged
 
 
@@ -102,6 +109,7 @@ def _usable(directory: str | os.PathLike[str], scope: str | None) -> list[SpoolF
 
 
 def _status_of(file: SpoolFile) -> FileStatus:
+    state = "broken"
     if not file.is_broken:
         try:
             with _opened(file) as (journal, is_left):
@@ -111,9 +119,9 @@ def _status_of(file: SpoolFile) -> FileStatus:
             if is_left:
                 held, free = 0, held + free
             return FileStatus(file.path, file.scope, "left" if is_left else "live", file.size, held, free, oldest)
-        except SpoolError:
-            pass
-    return FileStatus(file.path, file.scope, "broken", file.size, 0, 0, None)
+        except SpoolError as error:
+            state = "newer" if error.reason == "newer" else state
+    return FileStatus(file.path, file.scope, state, file.size, 0, 0, None)
 
 
 @contextmanager

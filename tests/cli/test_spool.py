@@ -1,38 +1,21 @@
-"""`segment-gevent spool`: what it shows, sends, saves and deletes, of a directory that a client left."""
+"""`segment-gevent spool`: what it shows, saves and deletes, of a directory that a client left."""
 
 from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import orjson
 import pytest
-from servers.local_segment import LocalSegment
+from servers.spool_command import leave, spool
 
-import segment_gevent
 from segment_gevent import Client
 from segment_gevent.testing import Hold, ScriptedTransport
-
-ROOT = os.path.dirname(segment_gevent.__path__[0])
-
-
-def spool(*arguments: str, code: int = 0, **environment: str) -> str:
-    """What the command said on stdout, then on stderr."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "segment_gevent", "spool", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": ROOT, **environment},
-    )
-    assert ended.returncode == code, ended
-    assert "Traceback" not in ended.stderr
-    return ended.stdout + ended.stderr
 
 
 @pytest.fixture
@@ -40,20 +23,17 @@ def directory(tmp_path: Path) -> str:
     return str(tmp_path / "spool")
 
 
-def leave(directory: str, *events: str, host: str = "https://api.segment.io") -> None:
-    """A process's messages that it could not deliver."""
-    with Client(
-        "write-key", host=host, transport=ScriptedTransport(503), max_retries=0, spool_dir=directory, log=False
-    ) as client:
-        for event in events:
-            client.track("s", "ilya", event)
-    assert client.stats.spooled == len(events)
-
-
-def test_status_of_no_spool(directory: str) -> None:
-    """A directory that is not there is an empty spool, and stays away."""
-    assert "The spool is empty" in spool("status", "--spool-dir", directory)
+@pytest.mark.parametrize("command", ["status", "list", "replay", "export", "purge"])
+def test_a_directory_that_is_not_there_is_a_usage_error(directory: str, command: str) -> None:
+    """Most likely it is misspelt; and it is not made."""
+    said = spool(command, "--spool-dir", directory, code=2, SEGMENT_WRITE_KEY="key")
+    assert "does not exist" in said
     assert not os.path.exists(directory)
+
+
+def test_status_of_an_empty_spool(tmp_path: Path) -> None:
+    """A directory with nothing in it is no error."""
+    assert "The spool is empty" in spool("status", "--spool-dir", str(tmp_path))
 
 
 def test_status_counts_messages_by_file(directory: str) -> None:
@@ -72,7 +52,7 @@ def test_status_of_a_live_spool(directory: str, make_client: Callable[..., Clien
     client.track("s", event="1")
     said = spool("status", "--spool-dir", directory)
     assert "live" in said
-    assert "1 messages in 1 files" in said
+    assert "1 message in 1 file" in said
     assert spool("purge", "--spool-dir", directory, "--yes").strip() == "purged 0"
     hold.release()
     assert client.shutdown() is True
@@ -85,6 +65,19 @@ def test_status_tells_of_a_broken_file(directory: str) -> None:
     (file,) = Path(directory).glob("*.db")
     file.write_bytes(b"rubbish" * 1_000)
     assert "broken" in spool("status", "--spool-dir", directory, code=1)
+
+
+def test_a_file_of_a_later_version_is_newer_and_not_broken(directory: str) -> None:
+    """Nothing is wrong with it, and a purge leaves it to that version."""
+    leave(directory, "1")
+    (file,) = Path(directory).glob("*.db")
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA user_version = 99")
+    said = spool("status", "--spool-dir", directory)
+    assert "newer" in said
+    assert "broken" not in said
+    assert spool("purge", "--spool-dir", directory, "--yes").strip() == "purged 0"
+    assert file.exists()
 
 
 def test_list_shows_the_messages(directory: str) -> None:
@@ -119,27 +112,3 @@ def test_purge_asks_and_deletes(directory: str) -> None:
     assert "2 messages" in spool("status", "--spool-dir", directory)
     assert "purged 2" in spool("purge", "--spool-dir", directory, "--yes")
     assert os.listdir(directory) == []
-
-
-def test_replay_sends_what_was_left(directory: str, segment_server: LocalSegment) -> None:
-    """For its own key and host; what is for others stays."""
-    leave(directory, "1", "2", host=segment_server.url)
-    leave(directory, "other")
-    said = spool("replay", "--spool-dir", directory, SEGMENT_WRITE_KEY="write-key", SEGMENT_HOST=segment_server.url)
-    assert "replayed 2" in said
-    assert [message["event"] for message in segment_server.messages()] == ["1", "2"]
-    assert "1 messages in 1 files" in spool("status", "--spool-dir", directory)
-
-
-def test_replay_says_what_it_could_not_send(directory: str, segment_server: LocalSegment) -> None:
-    """The messages stay, and the exit code is 1."""
-    leave(directory, "1", host=segment_server.url)
-    segment_server.faults([{"status": 503}] * 100)
-    options = ("--write-key", "write-key", "--host", segment_server.url, "--timeout", "0.5")
-    assert "left 1" in spool("replay", "--spool-dir", directory, *options, code=1)
-    assert "1 messages in 1 files" in spool("status", "--spool-dir", directory)
-
-
-def test_replay_needs_a_key(directory: str) -> None:
-    """The spool holds none."""
-    assert "--write-key" in spool("replay", "--spool-dir", directory, code=2, SEGMENT_WRITE_KEY="")

@@ -1,0 +1,73 @@
+"""The flags of a command that sends, made from where the options are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from segment_gevent import Options
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+class Form(NamedTuple):
+    """How a unit is written on a command line."""
+
+    shown: str
+    read: Callable[[Any], object]
+    is_repeated: bool = False
+
+
+def sending_flags(command: Command) -> Command:
+    """Give a command the flag of every option that says how batches reach the server.
+
+    The command gets them by the options' names, None where left out, so that the environment and the defaults serve.
+    """
+    for row in reversed(Options.describe()):
+        if row.flag:
+            form = FORMS.get(row.unit) or Form(row.unit, str)
+            default = row.default.strip("'()").replace(", ", ",")
+            command = click.option(
+                row.flag,
+                row.name,
+                metavar=f"<{form.shown}>",
+                multiple=form.is_repeated,
+                callback=_reader(form),
+                help=row.doc.replace("`", "") + (f"  [default: {default}]" if default not in {"", "None"} else ""),
+            )(command)
+    return command
+
+
+def _reader(form: Form) -> Callable[[click.Context, click.Parameter, Any], object]:
+    def read(_context: click.Context, _parameter: click.Parameter, given: Any) -> object:
+        if not given and given != "":
+            return None
+        try:
+            return form.read(given)
+        except ValueError:
+            raise click.BadParameter(f"must be {form.shown}") from None
+
+    return read
+
+
+def _seconds(text: str) -> object:
+    """One number, or two for an option that takes a pair."""
+    numbers = tuple(map(float, text.split(",")))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _proxies(pairs: tuple[str, ...]) -> object:
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _path(text: str) -> object:
+    return text if text.lower() != "false" else False
+
+
+FORMS = {
+    "seconds": Form("seconds", _seconds),
+    "path": Form("path", _path),
+    "scheme to URL": Form("scheme=URL", _proxies, is_repeated=True),
+}

@@ -1,9 +1,9 @@
-"""Writes the table of options, from where the options are declared, into the pages that show it.
+"""Writes the table of options, from where the options are declared, into docs/options.md.
 
     python docs/generate_options.py            # write
-    python docs/generate_options.py --check    # only say which pages are out of date; exit code 1 if any is
+    python docs/generate_options.py --check    # only say whether the page is out of date; exit code 1 if it is
 
-A page shows the table between the two comments below; what stands between them is replaced.
+The table stands between the two comments below; what stands between them is replaced.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from __future__ import annotations
 import ast
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from segment_gevent import Options
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/options.md")
+PAGE = Path(__file__).resolve().parent / "options.md"
 START = "<!-- options: made by docs/generate_options.py -->\n"
 END = "<!-- end of options -->\n"
 
@@ -48,24 +46,15 @@ def with_table(page: str) -> str:
     return before + START + "\n" + table() + "\n" + END + after
 
 
-def outdated() -> Iterator[Path]:
-    """The pages whose table is not that of the code."""
-    for page in (ROOT / name for name in PAGES):
-        text = page.read_text(encoding="utf-8")
-        if with_table(text) != text:
-            yield page
-
-
 def main(arguments: list[str]) -> int:
-    pages = list(outdated())
-    for page in pages:
-        name = page.relative_to(ROOT)
-        if arguments == ["--check"]:
-            print(f"{name}: the table of options is out of date; run python docs/generate_options.py")
-        else:
-            page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
-            print(f"{name}: written")
-    return 1 if pages and arguments == ["--check"] else 0
+    page = PAGE.read_text(encoding="utf-8")
+    is_current = with_table(page) == page
+    if arguments == ["--check"]:
+        if not is_current:
+            print(f"{PAGE.name}: the table of options is out of date; run python docs/generate_options.py")
+        return 0 if is_current else 1
+    PAGE.write_text(with_table(page), encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":

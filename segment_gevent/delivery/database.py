@@ -79,10 +79,21 @@ def _reason(error: Exception) -> str:
     return "corrupt"
 
 
+_open: dict[sqlite3.Connection, tuple[int, tuple[int, int]]] = {}
+"""Each connection's process and inode; a fork inherits those of its parent.
+
+SQLite keeps such a table too. Having found a file in it that a parent opened, it takes no locks and shares memory that
+another may cut short under it; so a child has to go round that table, which is safe since our own lock is taken first.
+"""
+
+_CAUTION = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY")
+
+
 def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     """Open the file, which must exist; `mode` is `"rw"` or `"ro"`. Text comes as bytes, for a file may hold anything.
 
-    Functions in its schema are not run, and it is not mapped into memory, where a file cut short would be a fault.
+    Functions in its schema are not run, and it is not mapped into memory, where a file cut short would be a fault. A
+    file that was open as this process was forked is opened without SQLite's locks and without shared memory.
 
     Raises:
         sqlite3.Error, SpoolError: it can't be opened, or is not a regular file of this user.
@@ -90,18 +101,22 @@ def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     kind = os.lstat(path)
     if not stat.S_ISREG(kind.st_mode) or os.geteuid() not in (0, kind.st_uid):
         raise SpoolError(f"spool {path}: not a regular file of this user", reason="open")
+    inode = (kind.st_dev, kind.st_ino)
+    is_inherited = any(pid != os.getpid() and inode == opened for pid, opened in tuple(_open.values()))
     db = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode={mode}{'&vfs=unix-none' if is_inherited else ''}",
         uri=True,
         timeout=BUSY_TIMEOUT,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=32,
     )
+    _open[db] = (os.getpid(), inode)
     _count_reference(db, +1)
     try:
         db.text_factory = bytes
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
+        # Before all others, for it says where the index of the write-ahead log is.
+        for pragma in [*(["locking_mode = EXCLUSIVE"] if is_inherited else []), *_CAUTION]:
             db.execute(f"PRAGMA {pragma}").fetchall()
     except BaseException:
         close(db)
@@ -113,6 +128,7 @@ def close(db: sqlite3.Connection) -> None:
     """Close a connection of this process; SQLite moves the write-ahead log into the file first. Never raises."""
     with suppress(sqlite3.Error):
         db.close()
+    del _open[db]
     _count_reference(db, -1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from segment_gevent.delivery.database import SpoolFileError, translated
+from segment_gevent.delivery.database import SpoolFileError
 from segment_gevent.delivery.directory import SpoolFile
 from segment_gevent.delivery.journal import Journal, Record
 from segment_gevent.delivery.ownership import Ownership
@@ -77,7 +77,9 @@ class Holding:
     @classmethod
     def make(cls, file: SpoolFile, settings: Settings) -> Holding:
         """A new file, for the messages of this process."""
-        holding = cls(file, _ownership_of(file), settings, is_mine=True)  # type: ignore[arg-type]
+        while (ownership := Ownership.take(file)) is None:  # another looked at the lock as we made it
+            pass
+        holding = cls(file, ownership, settings, is_mine=True)
         try:
             holding._journal.make()
         except BaseException:
@@ -88,7 +90,7 @@ class Holding:
     @classmethod
     def take_over(cls, file: SpoolFile, settings: Settings) -> Holding | None:
         """The file of a process that ended, repaired if need be; None if its process lives, or there is no file."""
-        ownership = _ownership_of(file)
+        ownership = Ownership.take(file)
         if ownership is None:
             return None
         holding = cls(file, ownership, settings, is_mine=False)
@@ -205,7 +207,7 @@ class Holding:
         self._journal.close()
         if delete:
             self.file.delete()
-        self._ownership.give_back(delete=delete)
+        self._ownership.give_back()
 
     def _do(self, work: Callable[[Journal], T]) -> T:
         """Work on the journal; one that is found at fault is replaced first, and keeps what can be read of it."""
@@ -225,8 +227,3 @@ class Holding:
             expected, self.free = self.free, self._journal.count(held=False)
             if expected > self.free:
                 self._settings.news.append(Loss("spool_damaged", True, expected - self.free, ()))
-
-
-def _ownership_of(file: SpoolFile) -> Ownership | None:
-    with translated(file.lock):
-        return Ownership.take(str(file.lock))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from segment_gevent.delivery.database import SpoolError, translated
+from segment_gevent.delivery.database import SpoolError
 from segment_gevent.delivery.directory import SpoolDirectory, SpoolFile
 from segment_gevent.delivery.journal import NO_ID, Journal
 from segment_gevent.delivery.ownership import Ownership
@@ -91,15 +91,13 @@ def purge(directory: str | os.PathLike[str], *, scope: str | None = None) -> int
             file.delete()
             continue
         state = _status_of(file)
-        with translated(file.lock):
-            ownership = Ownership.take(str(file.lock))
+        ownership = Ownership.take(file)
         if ownership is None:
             continue
-        is_ours = state.state != "newer"
-        if is_ours:
+        if state.state != "newer":
             purged += state.held + state.free
             file.delete()
-        ownership.give_back(delete=is_ours)
+        ownership.give_back()
     return purged
 
 
@@ -127,8 +125,7 @@ def _status_of(file: SpoolFile) -> FileStatus:
 @contextmanager
 def _opened(file: SpoolFile) -> Iterator[tuple[Journal, bool]]:
     """The journal, and whether no living process has it, and so nobody else now."""
-    with translated(file.lock):
-        ownership = Ownership.take(str(file.lock))
+    ownership = Ownership.take(file)
     try:
         journal = Journal(file.path, is_read_only=ownership is None)
         try:
@@ -138,4 +135,4 @@ def _opened(file: SpoolFile) -> Iterator[tuple[Journal, bool]]:
             journal.close()
     finally:
         if ownership is not None:
-            ownership.give_back(delete=False)
+            ownership.give_back()

@@ -1,4 +1,7 @@
-"""Which process answers for a file: a POSIX lock that ends with its process, and that a fork does not inherit."""
+"""Which process answers for a spool file: a POSIX lock on a file beside it, which ends with its process, however.
+
+A lock file goes with its database: who holds the lock deletes it when there is no database any more.
+"""
 
 from __future__ import annotations
 
@@ -6,67 +9,65 @@ import fcntl
 import os
 from contextlib import suppress
 
-_claimed: dict[str, object] = {}
-"""The lock files that this process holds, and those that were held by the processes it was forked from.
+from segment_gevent.delivery.database import translated
+from segment_gevent.delivery.directory import SpoolFile
 
-POSIX locks belong to a process: a second look from the same process would find the lock free, and closing that look's
-file descriptor would drop it. A forked child keeps its parent's entries, and so never takes what was open as it was
-made: SQLite keeps a table of open files that a fork inherits, and a child that opens one of them anew takes no locks.
+_taken: dict[tuple[int, str], object] = {}
+"""What each process holds, by its id: POSIX locks belong to a process, so that a second look from the same one would
+find the lock free, and closing that look's file descriptor would drop it. A fork inherits the entries and not the
+locks: a child asks the lock whether its parent lives.
 """
 
 
 class Ownership:
-    """One lock file, held until `give_back`, or until the process ends in whatever way."""
+    """The lock of one spool file, held until `give_back`, or until the process ends."""
 
-    def __init__(self, path: str, fd: int) -> None:
-        self._path = path
+    def __init__(self, file: SpoolFile, fd: int) -> None:
+        self._file = file
         self._fd = fd
 
     @classmethod
-    def take(cls, path: str) -> Ownership | None:
-        """The lock file at `path` (absolute, without symlinks), made if there is none; None while another has it.
+    def take(cls, file: SpoolFile) -> Ownership | None:
+        """The lock of `file`, made if there is none; None while anyone has it, this process too.
 
         Raises:
-            OSError: it can't be made or opened.
+            SpoolError: it can't be made or opened.
         """
-        ticket = object()
-        if _claimed.setdefault(path, ticket) is not ticket:  # one atomic step, for no lock of Python's is safe here
+        key, ticket = (os.getpid(), str(file.lock)), object()
+        if _taken.setdefault(key, ticket) is not ticket:  # one atomic step, for no lock of Python's is safe here
             return None
-        ownership = None
+        fd = None
         try:
-            ownership = cls._lock(path)
+            with translated(file.lock):
+                fd = _locked(str(file.lock))
         finally:
-            if ownership is None:
-                del _claimed[path]
-        return ownership
+            if fd is None:
+                del _taken[key]
+        return None if fd is None else cls(file, fd)
 
-    @classmethod
-    def _lock(cls, path: str) -> Ownership | None:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            os.fchmod(fd, 0o600)  # whatever the umask took away
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it before may have deleted it between our open and our lock; then a third can make it anew.
-            if os.fstat(fd).st_ino == os.stat(path).st_ino:
-                return cls(path, fd)
-        except (BlockingIOError, PermissionError, FileNotFoundError):  # POSIX lets lockf say EAGAIN or EACCES
-            pass
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-        return None
-
-    def give_back(self, *, delete: bool) -> None:
-        """Let others have it; `delete` when nothing is left that it stands for. Never raises."""
+    def give_back(self) -> None:
+        """Let others have it. Never raises."""
         with suppress(OSError):
-            if delete:
-                os.unlink(self._path)
+            if not self._file.is_on_disk:
+                os.unlink(self._file.lock)
         with suppress(OSError):
             os.close(self._fd)
-        _claimed.pop(self._path, None)
+        _taken.pop((os.getpid(), str(self._file.lock)), None)
 
 
-def is_held_here(path: str) -> bool:
-    """Whether this process, or one that it was forked from, holds the lock file at `path`."""
-    return path in _claimed
+def _locked(path: str) -> int | None:
+    """A descriptor of the file at `path`, made if need be, that has the lock; None while another process has it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(fd, 0o600)  # whatever the umask took away
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever held it before may have deleted it between our open and our lock; then a third can make it anew.
+        if os.fstat(fd).st_ino == os.stat(path).st_ino:
+            return fd
+    except (BlockingIOError, PermissionError, FileNotFoundError):  # POSIX lets lockf say EAGAIN or EACCES
+        pass
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    return None

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from segment_gevent.delivery import inventory
 from segment_gevent.delivery.spool import BadFile, Loss, Row, SpoolError, Store, scope_of
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
@@ -277,6 +278,22 @@ def test_a_child_without_hooks_starts_anew(directory: Path, store: Store) -> Non
     assert drain(store) == [0, 1, 2, 100]
 
 
+def test_a_child_takes_over_its_parents_file_when_that_has_ended(directory: Path) -> None:
+    """As a daemon does: not before, with what was added after the fork; nobody else gets it, and anyone may read it."""
+    daemon = start("spool_daemon.py", directory, SCOPE)
+    assert daemon.stdout is not None
+    assert json.loads(daemon.stdout.readline()) == []
+    assert daemon.wait(60) == 0  # the parent
+    assert json.loads(tell(daemon)) == list(range(20))
+    other = Store(directory, SCOPE)
+    assert other.claim(*ALL) == []
+    assert [(file.state, file.free + file.held) for file in inventory.status(directory)] == [("live", 20)]
+    daemon.communicate()
+    assert drain(other) == list(range(20))
+    other.close()
+    assert os.listdir(directory) == []
+
+
 # Bounds.
 
 
@@ -501,6 +518,21 @@ def test_a_crash_between_the_two_renames_of_a_repair_loses_nothing(directory: Pa
     (directory / f"spool-{SCOPE}-1-0123456789abcdef.lock").touch()
     assert drain(store) == [0, 1, 2]
     store.close()
+    assert os.listdir(directory) == []
+
+
+def test_a_look_at_a_file_that_is_gone_leaves_no_lock(directory: Path, clock: Clock, store: Store) -> None:
+    """As when another worker has sent the last of it between a list of the directory and the look."""
+    for first in (0, 10):
+        left = Store(directory, SCOPE, now=clock)
+        left.add(messages(first, first + 5), owned=False)
+        left.close()
+        clock.time += 1
+    reading = inventory.messages(directory)
+    assert int(next(reading).body) == 0
+    assert drain(store) == [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]
+    store.close()
+    assert [int(message.body) for message in reading] == [1, 2, 3, 4]
     assert os.listdir(directory) == []
 
 

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 class Search:
     """The search for bad messages in a batch that was refused as a whole, shared by all of its parts."""
 
-    __slots__ = ("splits",)
+    __slots__ = ("has_new_token", "splits")
 
     def __init__(self) -> None:
         self.splits = 0
+        self.has_new_token = False  # a 400 has cost one token, and is no reason to ask for another
 
 
 class Flight(Batch):

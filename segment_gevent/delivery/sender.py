@@ -189,7 +189,13 @@ class Sender:
 
     def _has_new_chance(self, flight: Flight, error: DeliveryError) -> bool:
         """Whether it was the token that was refused, for the first time: the next attempt carries another."""
-        is_refused = error.reason == "status" and self._authorization.refused(flight.authorization, error.status)
+        if error.reason != "status":
+            return False
+        if error.status == 400:
+            if flight.search.has_new_token:
+                return False
+            flight.search.has_new_token = True
+        is_refused = self._authorization.refused(flight.authorization, error.status)
         has_chance = is_refused and not flight.has_new_token
         flight.has_new_token = flight.has_new_token or is_refused
         return has_chance

@@ -207,6 +207,20 @@ def test_a_400_drops_the_token_and_is_about_the_batch(
     assert (client.stats.failed, client.stats.delivered) == (1, 1)
 
 
+def test_a_batch_that_is_taken_apart_costs_one_token(
+    make: MakeClient, segment: Segment, token_server: TokenServer
+) -> None:
+    """However many of its parts are refused."""
+    client = make(flush_at=100)
+    track(client)
+    assert client.flush() is True
+    segment.refusals = ["400 Bad Request"] * 4
+    track(client, 8)
+    assert client.flush() is False
+    assert (client.stats.failed, client.stats.delivered) == (1, 8)
+    assert (segment.tokens[:2], set(segment.tokens[2:])) == (["token-1"] * 2, {"token-2"})
+
+
 @pytest.mark.parametrize("status", ["404 Not Found", "413 Too Large", "429 Slow Down", "503 Busy"])
 def test_other_answers_leave_the_token_alone(make: MakeClient, segment: Segment, status: str) -> None:
     """They say nothing about it."""

@@ -14,6 +14,7 @@ from segment_gevent.delivery.flights import Flight
 from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Outcome
 from segment_gevent.delivery.trouble import Trouble
+from segment_gevent.words import counted
 
 
 class Fates:
@@ -58,13 +59,13 @@ class Fates:
 
     def _tell(self, flight: Flight, outcome: Outcome) -> None:
         if outcome.error is None:
-            self._losing.end("batches are delivered again; %d messages failed before")
+            self._losing.end("batches are delivered again; %s failed before")
             listeners = self._callbacks.of("success")
         else:
             self._losing.start(
-                "gave up on a batch of %d messages after %d attempts: %s",
-                len(flight),
-                flight.attempts,
+                "gave up on a batch of %s after %s: %s",
+                counted(len(flight), "message"),
+                counted(flight.attempts, "attempt"),
                 outcome.error,
                 messages=len(flight),
                 level=logging.ERROR,

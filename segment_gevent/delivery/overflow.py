@@ -13,6 +13,7 @@ from segment_gevent.delivery.buffer import Buffer
 from segment_gevent.delivery.fates import Fates
 from segment_gevent.delivery.flusher import Flusher
 from segment_gevent.delivery.trouble import Trouble
+from segment_gevent.words import counted
 
 if TYPE_CHECKING:
     from segment_gevent.delivery.spooling import Spooling
@@ -62,7 +63,7 @@ class Overflow:
         """Messages left the buffer: say so, if it was full, and half of the room is free again."""
         if self._full and self._buffer.is_half_empty:
             # Half-way down, so that a queue on the brink is one trouble and not hundreds.
-            self._full.end("the queue has room again; %d messages were dropped")
+            self._full.end("the queue has room again; %s dropped")
 
     def _in_place_of_oldest(self, message: bytes) -> bool:
         while not self._buffer.put(message, time.monotonic()):
@@ -107,8 +108,8 @@ class Overflow:
     def _say_full(self, *dropped: bytes) -> None:
         """Once, until there is room again; the `dropped` were in the queue that was full."""
         self._full.start(
-            "the queue is full (%d messages, %d bytes): messages are dropped, as overflow=%r says",
-            self._buffer.waiting() + len(dropped),
+            "the queue is full (%s, %d bytes): messages are dropped, as overflow=%r says",
+            counted(self._buffer.waiting() + len(dropped), "message"),
             self._buffer.size + sum(map(len, dropped)),
             self._policy,
         )

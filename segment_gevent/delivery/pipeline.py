@@ -31,6 +31,7 @@ from segment_gevent.delivery.uwsgi import Legacy
 from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
 from segment_gevent.options import Options
+from segment_gevent.words import counted
 
 if TYPE_CHECKING:
     from segment_gevent.delivery.spooling import Replay, Spooling
@@ -312,11 +313,11 @@ class Pipeline:
             self._fates.drop(flight.messages, "shutdown")
         if lost:
             self._logger.warning(
-                "%d messages were dropped at shutdown: not delivered within %g s", sum(map(len, lost)), timeout
+                "%s dropped at shutdown: not delivered within %g s", counted(sum(map(len, lost)), "message"), timeout
             )
         if kept:
             self._logger.warning(
-                "%d messages were spooled at shutdown: not delivered within %g s", sum(map(len, kept)), timeout
+                "%s spooled at shutdown: not delivered within %g s", counted(sum(map(len, kept)), "message"), timeout
             )
         return sum(map(len, left))
 

@@ -25,6 +25,7 @@ from segment_gevent.delivery.spool import BadFile, Loss, Row, RowId, SpoolError,
 from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.delivery.waiter import Waiter
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Envelope
+from segment_gevent.words import counted
 
 if TYPE_CHECKING:
     from segment_gevent.options import Options
@@ -247,7 +248,7 @@ class Spooling:
         self._failures = 0
         self._run(partial(self._store.settle, replay.ids))
         for reason, trouble in self._losses.items():
-            trouble.end(f"the spool is replayed; %d messages were gone from it: {reason}")
+            trouble.end(f"the spool is replayed; %s gone from it: {reason}")
 
     def back(self, replay: Replay) -> None:
         """The replay could not be delivered now: it stays on disk, for later. Never switches."""
@@ -354,7 +355,9 @@ class Spooling:
     def _tell_news(self) -> None:
         for item in self._store.take_news():
             if isinstance(item, BadFile):
-                self._logger.warning("a spool file is %s: %s; %d messages saved", item.reason, item.path, item.salvaged)
+                self._logger.warning(
+                    "a spool file is %s: %s; %s saved", item.reason, item.path, counted(item.salvaged, "message")
+                )
             elif isinstance(item, Loss):
                 trouble = self._losses.setdefault(item.reason, Trouble(self._logger))
                 trouble.start("messages are gone from the spool: %s", item.reason, messages=item.messages)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from segment_gevent.words import counted
+
 LOGGER = "segment_gevent"
 
 
@@ -40,7 +42,7 @@ class Trouble:
             self._logger.log(level, text, *values)
 
     def end(self, text: str) -> None:
-        """If the trouble was on, it is over: say `text`, in which `%d` is how many messages it touched."""
+        """If the trouble was on, it is over: say `text`, in which `%s` is how many messages it touched."""
         if self.count:
             count, self.count = self.count, 0
-            self._logger.info(text, count)
+            self._logger.info(text, counted(count, "message"))

@@ -14,6 +14,7 @@ from gevent.event import Event
 
 from segment_gevent import Client
 from segment_gevent.testing import Hold, RecordingTransport, ScriptedTransport
+from segment_gevent.words import counted
 
 MakeClient = Callable[..., Client]
 LONG = 3_600
@@ -51,7 +52,7 @@ def full_line(policy: str) -> tuple[str, str]:
 
 
 def room_line(count: int) -> tuple[str, str]:
-    return "INFO", f"the queue has room again; {count} messages were dropped"
+    return "INFO", f"the queue has room again; {counted(count, 'message')} dropped"
 
 
 def test_drop_newest_refuses_the_call(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:

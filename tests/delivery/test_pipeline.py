@@ -166,7 +166,7 @@ def test_shutdown_drops_what_is_left_with_a_count_and_one_line(
     assert client.shutdown(0.05) is False
     stats = client.stats
     assert (stats.pending, stats.dropped, dict(stats.dropped_by_reason)) == (0, 3, {"shutdown": 3})
-    assert lines(caplog) == [("WARNING", "3 messages were dropped at shutdown: not delivered within 0.05 s")]
+    assert lines(caplog) == [("WARNING", "3 messages dropped at shutdown: not delivered within 0.05 s")]
     hold.release()
     assert calling.get(timeout=10) is True
     gevent.idle()
@@ -241,7 +241,7 @@ def test_dropping_is_said_once_when_it_starts_and_once_when_it_ends(
                 "WARNING",
                 "the queue is full (5 messages, n bytes): messages are dropped, as overflow='drop_newest' says",
             ),
-            ("INFO", "the queue has room again; 100 messages were dropped"),
+            ("INFO", "the queue has room again; 100 messages dropped"),
         ]
         * 2
     )
@@ -277,7 +277,7 @@ def test_giving_up_is_said_once_when_it_starts_and_once_when_it_ends(
         client.track("s", event="E")
         client.flush()
     assert lines(caplog) == [
-        ("ERROR", "gave up on a batch of 1 messages after 1 attempts: the server answered 400"),
+        ("ERROR", "gave up on a batch of 1 message after 1 attempt: the server answered 400"),
         ("INFO", "batches are delivered again; 3 messages failed before"),
     ]
 

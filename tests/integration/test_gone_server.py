@@ -47,6 +47,6 @@ def test_an_exit_ends_in_time_and_counts(order: str, server: str, when: str) -> 
         "reasons": {"shutdown": 100},
     }
     told = ended.errors.splitlines()
-    assert len([line for line in told if re.match("100 messages were dropped at shutdown", line)]) == 1, told
+    assert len([line for line in told if re.match("100 messages dropped at shutdown", line)]) == 1, told
     assert len([line for line in told if re.match("delivery to .* fails", line)]) <= 1, told
     assert len(told) <= 2, told

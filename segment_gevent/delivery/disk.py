@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
@@ -58,7 +59,7 @@ class Disk:
         hub, done = get_hub(), Event()
         job = _Job(work, lambda: hub.loop.run_callback_threadsafe(done.set), orphaned)
         try:
-            self._submit(job)
+            self._submit(job.run)
         except RuntimeError:  # the interpreter is ending: no new threads
             return _run_here(work, timeout)
         try:
@@ -66,7 +67,7 @@ class Disk:
                 raise _error(f"the disk has not answered for {timeout:g} s", reason="timeout")
         except BaseException:
             if not job.leave():
-                self._submit(_Job(job.orphan, _nothing, None))
+                self._submit(job.orphan)
             raise
         return job.result()
 
@@ -84,12 +85,12 @@ class Disk:
     def __del__(self) -> None:
         self.close()
 
-    def _submit(self, job: _Job[Any]) -> None:
+    def _submit(self, step: Callable[[], None]) -> None:
         if self._jobs is None:
             jobs = get_original("queue", "SimpleQueue")()
             get_original("_thread", "start_new_thread")(_work_off, (jobs,))
             self._jobs = jobs
-        self._jobs.put(job)
+        self._jobs.put(step)
 
 
 class _Job(Generic[T]):
@@ -101,6 +102,7 @@ class _Job(Generic[T]):
         self._work = work
         self._tell = tell
         self._orphaned = orphaned
+        self._pid = os.getpid()
         self._decision = get_original("_thread", "allocate_lock")()
         self._is_left = False
         self._value: T
@@ -123,13 +125,18 @@ class _Job(Generic[T]):
             self.orphan()
 
     def leave(self) -> bool:
-        """In the caller, which no longer waits; False if the work is done: then somebody must `orphan` it."""
+        """In the caller, which no longer waits; False if the work is done: then somebody must `orphan` it.
+
+        Nobody in a forked child: what the work returned goes to the caller's original, in the parent.
+        """
         self._is_left = True
-        return bool(self._decision.acquire(False))
+        return self._pid != os.getpid() or bool(self._decision.acquire(False))
 
     def orphan(self) -> None:
+        """In the worker thread; whoever could hear how it went has left."""
         if self._error is None and self._orphaned is not None:
-            _run_here(lambda: self._orphaned(self._value), None)  # type: ignore[misc]
+            with suppress(Exception):
+                _run_here(lambda: self._orphaned(self._value), None)  # type: ignore[misc]
 
     def result(self) -> T:
         if self._error is not None:
@@ -138,13 +145,9 @@ class _Job(Generic[T]):
 
 
 def _work_off(jobs: Any) -> None:
-    while (job := jobs.get()) is not None:
-        job.run()
-        del job  # or the last one's result stays while this waits
-
-
-def _nothing() -> None:
-    pass
+    while (step := jobs.get()) is not None:
+        step()
+        del step  # or the last one's result stays while this waits
 
 
 def _wait(done: Event, timeout: float) -> bool:

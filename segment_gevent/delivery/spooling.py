@@ -337,7 +337,12 @@ class Spooling:
         return self._result(lambda: (work(), True)[1], orphaned=orphaned) is True
 
     def _result(self, work: Callable[[], Any], orphaned: Callable[[Any], object] | None = None) -> Any:
-        """What the work returns; None where the disk fails."""
+        """What the work returns; None where the disk fails, and in a forked child: it would keep what the parent sends.
+
+        There a greenlet of the parent's may wake once more, before it learns that it was killed.
+        """
+        if self._flights.is_inherited:
+            return None
         try:
             result = self._disk.run(work, orphaned=orphaned)
         except SpoolError as error:

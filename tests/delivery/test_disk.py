@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -99,17 +101,47 @@ def test_a_killed_caller_leaves_no_result_behind() -> None:
 
 def test_a_caller_killed_after_the_work_was_done_leaves_no_result_either() -> None:
     """Between the worker's end and the caller's turn, too: the result goes to one of the two."""
-    disk, orphans = Disk(), []
+    disk, orphans, done = Disk(), [], []
+
+    def work(number: int) -> int:
+        done.append(number)
+        return number
+
     for number in range(200):
-        asked = gevent.spawn(disk.run, lambda number=number: number, orphaned=orphans.append)
+        asked = gevent.spawn(disk.run, partial(work, number), orphaned=orphans.append)
         gevent.sleep(0)
         sum(range(number * 20))  # from before the work's begin to well after its end
         asked.kill()
         if asked.value == number:
             orphans.append(number)
     disk.run(int)
-    assert set(orphans) <= set(range(200))
-    assert len(orphans) == len(set(orphans))
+    assert sorted(orphans) == done
+    disk.close()
+
+
+def kill_after_work(disk: Disk, orphaned: Callable[[str], object]) -> None:
+    """Kill a caller whose work is done, before it has its next turn."""
+    is_done = threading.Event()
+    asked = gevent.spawn(disk.run, lambda: "rows", orphaned=orphaned)
+    gevent.spawn(disk.run, is_done.set)
+    gevent.sleep(0)
+    is_done.wait(10)
+    asked.kill()
+
+
+def test_a_result_that_nobody_took_is_cared_for() -> None:
+    """The work was done, and its caller is killed before its turn comes."""
+    disk, orphans = Disk(), []
+    kill_after_work(disk, orphans.append)
+    assert disk.run(lambda: list(orphans)) == ["rows"]
+    disk.close()
+
+
+def test_an_orphan_that_cannot_be_cared_for_ends_nothing() -> None:
+    """The thread has others' work to do."""
+    disk = Disk()
+    kill_after_work(disk, orphaned=int)  # raises ValueError
+    assert disk.run(lambda: "alive") == "alive"
     disk.close()
 
 
@@ -228,6 +260,28 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), disk.run(lambda: 8))
 """
     for hooks in (True, False):
         assert python(code.format(hooks=hooks)) == "7 8"
+
+
+def test_a_result_is_no_orphan_of_a_forked_child() -> None:
+    """Work is done as its caller's process forks: the parent's caller takes the result, whatever the child's does."""
+    code = """
+import os, threading, gevent
+from segment_gevent.delivery.disk import Disk
+disk, orphans, is_done = Disk(), [], threading.Event()
+asked = gevent.spawn(disk.run, lambda: "rows", orphaned=orphans.append)
+gevent.spawn(disk.run, is_done.set)
+gevent.sleep(0)
+is_done.wait()
+child = os.fork()
+if child == 0:
+    gevent.reinit()
+    disk.abandon()
+    asked.kill()
+    disk.run(int)
+    os._exit(len(orphans))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asked.get(), orphans)
+"""
+    assert python(code) == "0 rows []"
 
 
 def test_work_at_the_interpreters_end() -> None:

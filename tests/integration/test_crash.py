@@ -185,8 +185,14 @@ def test_workers_that_replay_at_once_send_each_message_once(segment_server: Loca
     assert os.listdir(directory) == []
 
 
-@pytest.mark.slow  # once, on a machine with a load of ten, one batch of twenty came twice: not explained yet
-@pytest.mark.parametrize("forks", [200, 1_000])
+def test_a_forked_child_keeps_none_of_its_parents_messages(directory: Path) -> None:
+    """The parent sends them; what a child left on disk would be sent once more."""
+    with program("spool_fork_resting", str(directory)) as process:
+        assert process.ended().check().output == "0\n"
+    assert not directory.exists() or os.listdir(directory) == []
+
+
+@pytest.mark.parametrize("forks", [200, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_forks_under_a_busy_spool_hang_nobody(forks: int, segment_server: LocalSegment, directory: Path) -> None:
     """Neither parent nor child; the parent's events are delivered, and those of children with a clean end."""
     with program("spool_fork_storm", segment_server.url, str(directory), str(forks)) as process:

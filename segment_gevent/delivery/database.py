@@ -176,6 +176,12 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.draft")
 
 
+def is_gone(path: Path) -> bool:
+    """Whether there is no database at `path`, nor what will become it; there will be none again."""
+    # The draft becomes the database in one step, which may come between the first two looks.
+    return not any(map(Path.exists, (path, draft_of(path), path)))
+
+
 def delete_files(path: Path) -> None:
     """Delete a closed database and what belongs to it. Never raises."""
     for database in (path, draft_of(path)):

@@ -18,7 +18,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segment_gevent.delivery.database import SIDE_FILES, delete_files, draft_of, translated
+from segment_gevent.delivery.database import SIDE_FILES, delete_files, translated
 
 _NAME = re.compile(
     r"(?P<base>(?P<stem>spool-(?P<scope>[0-9a-z]+)-(?P<made>\d{1,16})-[0-9a-f]+)(?P<end>\.db|\.db\.broken-\d+|\.lock))"
@@ -57,11 +57,6 @@ class SpoolFile:
     def exists(self) -> bool:
         """Whether there was a database, or one about to become it, and not just a lock, when the directory was read."""
         return not self.parts.isdisjoint(("", ".draft"))
-
-    @property
-    def is_on_disk(self) -> bool:
-        """Whether there is one now."""
-        return self.path.exists() or draft_of(self.path).exists()
 
     def delete(self) -> None:
         """Delete the database, not its lock. Never raises."""

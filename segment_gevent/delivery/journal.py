@@ -17,6 +17,7 @@ from segment_gevent.delivery.database import (
     connect,
     delete_files,
     draft_of,
+    is_gone,
     move_aside,
     schema_after,
     schema_of,
@@ -186,6 +187,8 @@ class Journal:
         if self._connection is not None:
             close(self._connection)
             self._connection = None
+            if self._is_read_only and is_gone(self.path):
+                delete_files(self.path)  # what SQLite made beside it, for us, after its owner had deleted it
 
     def destroy(self) -> None:
         """Close and delete the file. Never raises."""

@@ -9,7 +9,7 @@ import fcntl
 import os
 from contextlib import suppress
 
-from segment_gevent.delivery.database import translated
+from segment_gevent.delivery.database import is_gone, translated
 from segment_gevent.delivery.directory import SpoolFile
 
 _taken: dict[tuple[int, str], object] = {}
@@ -48,7 +48,7 @@ class Ownership:
     def give_back(self) -> None:
         """Let others have it. Never raises."""
         with suppress(OSError):
-            if not self._file.is_on_disk:
+            if is_gone(self._file.path):
                 os.unlink(self._file.lock)
         with suppress(OSError):
             os.close(self._fd)

@@ -58,6 +58,18 @@ def test_a_group_is_stored_whole_or_not_at_all(journal: Journal) -> None:
     assert [row.id for row in journal.oldest(messages=9, size=99)] == [5]
 
 
+def test_a_reader_of_a_file_that_is_gone_leaves_nothing(path: Path, journal: Journal) -> None:
+    """SQLite makes the index of the log anew if the owner deletes all between a reader's open and its first look."""
+    journal.insert([(1, b"one")], held=False, created=1)
+    reader = Journal(path, is_read_only=True)
+    reader.open()
+    assert reader.count(held=False) == 1
+    journal.destroy()
+    Path(f"{path}-shm").touch()
+    reader.close()
+    assert list(path.parent.iterdir()) == []
+
+
 # Versions.
 
 LATER = (*STEPS, ("ALTER TABLE messages ADD COLUMN note TEXT",))

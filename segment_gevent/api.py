@@ -7,19 +7,22 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from segment_gevent.client import Client, duration, listen
 from segment_gevent.counters import Stats
 from segment_gevent.delivery import signals
 from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess
 from segment_gevent.errors import NotInitializedError
-from segment_gevent.options import Options, Seconds, options_from
+from segment_gevent.options import Options, Seconds
+from segment_gevent.signatures import takes_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _default: Client | None = None
-_replaced: list[Client] = []
+_replaced: WeakSet[Client] = WeakSet()
+_draining: list[Client] = []  # of the replaced: nobody else may hold them, and they have messages
 _callbacks = Callbacks()
 
 
@@ -39,23 +42,7 @@ def _initialized() -> Client:
     return _default
 
 
-def _takes_options(make: Callable[P, Options]) -> Callable[[Callable[[Options], R]], Callable[P, R]]:
-    """Give a function the signature of Options, so that the options are declared once."""
-
-    def decorate(function: Callable[[Options], R]) -> Callable[P, R]:
-        @wraps(function)
-        def wrapper(*arguments: P.args, **options: P.kwargs) -> R:
-            return function(make(*arguments, **options_from(options)))
-
-        of_options = inspect.signature(make)
-        returns = inspect.signature(function).return_annotation
-        wrapper.__signature__ = of_options.replace(return_annotation=returns)  # type: ignore[attr-defined]
-        return wrapper
-
-    return decorate
-
-
-@_takes_options(Options)
+@takes_options(Options)
 def initialize(options: Options) -> Client:
     """Make the default client, which the module functions then use, and return it. The options are in `Options`.
 
@@ -64,37 +51,54 @@ def initialize(options: Options) -> Client:
 
     Raises:
         ConfigError: an option has a wrong type or value, or there is no write key.
-        TypeError: an option is unknown; the text names the nearest.
+        TypeError: an option is unknown; the text names one that is spelt much like it.
     """
     global _default
     client = Client.from_options(options, _callbacks)
     before, _default = _default, client
     _forget_drained()
     if before is not None:
-        _replaced.append(before)
+        _replaced.add(before)
+        _draining.append(before)
         before.hasten()
     return client
 
 
 def _forget_drained() -> None:
-    for client in _replaced:
+    for client in _draining:
         client.close_idle()
-    _replaced[:] = [client for client in _replaced if client.stats.pending]
+    _draining[:] = [client for client in _draining if client.stats.pending]
 
 
 def _of_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:
     """The module function that calls a method of the default client."""
 
+    of_method = inspect.signature(method)
+    signature = of_method.replace(parameters=list(of_method.parameters.values())[1:])
+
     @wraps(method)
     def function(*arguments: P.args, **keywords: P.kwargs) -> R:
-        return method(_default or _initialized(), *arguments, **keywords)
+        client = _default or _initialized()
+        try:
+            return method(client, *arguments, **keywords)
+        except TypeError:
+            _check_arguments(method.__name__, signature, arguments, keywords)
+            raise
 
-    of_method = inspect.signature(method)
-    without_self = list(of_method.parameters.values())[1:]
-    function.__signature__ = of_method.replace(parameters=without_self)  # type: ignore[attr-defined]
+    function.__signature__ = signature  # type: ignore[attr-defined]
     function.__module__ = __name__
     function.__qualname__ = method.__name__
     return function
+
+
+def _check_arguments(
+    name: str, signature: inspect.Signature, arguments: tuple[object, ...], keywords: dict[str, object]
+) -> None:
+    """Say what is wrong with a call: Python's own text names the method, and counts its self."""
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError as error:
+        raise TypeError(f"{name}(): {error}") from None
 
 
 identify = _of_default(Client.identify)
@@ -107,7 +111,7 @@ warm_up = _of_default(Client.warm_up)
 
 
 def flush(timeout: Seconds | None = None) -> bool:
-    """As `Client.flush`, for the default client and the clients that it replaced.
+    """As `Client.flush`, for the default client and the clients that it replaced, as long as anybody has them.
 
     Raises:
         NotInitializedError: `initialize` was not called.
@@ -117,7 +121,7 @@ def flush(timeout: Seconds | None = None) -> bool:
 
 
 def shutdown(timeout: Seconds | None = None) -> bool:
-    """As `Client.shutdown`, for the default client and the clients that it replaced.
+    """As `Client.shutdown`, for the default client and the clients that it replaced, as long as anybody has them.
 
     Raises:
         NotInitializedError: `initialize` was not called.

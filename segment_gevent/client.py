@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from functools import partial, wraps
+from functools import partial
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from segment_gevent import checks
 from segment_gevent.counters import Stats
@@ -25,32 +24,12 @@ from segment_gevent.errors import ConfigError, ValidationError
 from segment_gevent.events import message
 from segment_gevent.events.message import Fields, Id
 from segment_gevent.events.timestamps import Timestamp
-from segment_gevent.options import Options, Seconds, options_from
+from segment_gevent.options import Options, Seconds
+from segment_gevent.signatures import takes_options
 
-P = ParamSpec("P")
 C = TypeVar("C")
 Listener = TypeVar("Listener", bound=Callable[..., object])
 Values = Mapping[str, Any]
-
-
-def _takes_options(
-    make: Callable[P, Options],
-) -> Callable[[Callable[[C, Options], None]], Callable[Concatenate[C, P], None]]:
-    """Give a constructor the signature of Options, so that the options are declared once."""
-
-    def decorate(construct: Callable[[C, Options], None]) -> Callable[Concatenate[C, P], None]:
-        @wraps(construct)
-        def wrapper(self: C, /, *arguments: P.args, **options: P.kwargs) -> None:
-            construct(self, make(*arguments, **options_from(options)))
-
-        self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-        signature = inspect.signature(make)
-        wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[self, *signature.parameters.values()], return_annotation=None
-        )
-        return wrapper
-
-    return decorate
 
 
 class Client:
@@ -62,14 +41,14 @@ class Client:
 
     Raises:
         ConfigError: an option has a wrong type or value.
-        TypeError: an option is unknown; the text names the nearest.
+        TypeError: an option is unknown; the text names one that is spelt much like it.
 
     >>> with Client("write-key", host="http://127.0.0.1:9", enabled=False) as client:
     ...     client.track(user_id="ilya", event="Played a Song")  # a disabled client accepts nothing
     False
     """
 
-    @_takes_options(Options)
+    @takes_options(Options)
     def __init__(self, options: Options) -> None:
         self._set_up(options, Callbacks())
 
@@ -243,7 +222,8 @@ class Client:
         Returns:
             True when every message pending at the call was delivered, and so when none was. False when one failed or
             was dropped; when one still waits at the time-out, and goes on to be delivered; and when called in the hub,
-            where nothing can wait: there it only wakes the flusher. The callbacks of what it waited for have run.
+            where nothing can wait: there it only wakes the flusher. The callbacks of what it waited for have run by
+            then, or go on if the time-out came first, which changes nothing about the answer.
 
         Raises:
             ValidationError: `timeout` is no duration.
@@ -255,7 +235,7 @@ class Client:
 
         Args:
             timeout: seconds or a timedelta, at most; left out, the option `shutdown_timeout`. What is not delivered by
-                then is dropped, with a count and one log line.
+                then goes on disk where there is a `spool_dir`, else it is dropped; with a count and one log line.
 
         Returns:
             As `flush`. In the hub, where nothing can wait, a greenlet does it a little later, and the answer is False.

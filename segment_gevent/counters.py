@@ -38,7 +38,7 @@ class Stats:
         flushes: times that the client set out to send what waited.
         batches: batches that found their fate.
         retries: attempts after a batch's first.
-        bytes_sent: bytes of request bodies, as sent (compressed where `gzip` is on).
+        bytes_sent: bytes of request bodies that got an answer, as sent (compressed where `gzip` is on).
         last_status: the HTTP status of the last answer, None before any.
         oldest_age: how long the oldest pending message has waited, in seconds, to a tenth of a second; 0.0 if none.
         flusher_alive: whether the flusher greenlet exists and can run.

@@ -24,8 +24,8 @@ class Editor:
 
     def __init__(self, options: Options, logger: logging.Logger) -> None:
         self._before_send = options.before_send
-        self._context = dict(options.default_context)
-        self._integrations = dict(options.default_integrations)
+        self._context = _fixed(options.default_context)
+        self._integrations = _fixed(options.default_integrations)
         self._sample_rate = options.sample_rate
         self._logger = logger
         self._has_failed = False
@@ -70,6 +70,12 @@ class Editor:
         """Whether the message's user is not among those whose messages are sent: the same verdict in every process."""
         who = fields.get("userId") or fields.get("anonymousId") or ""
         return zlib.crc32(str(who).encode("utf-8", "replace")) >= self._sample_rate * HASHES
+
+
+def _fixed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What would be sent of the values now: no later change to what they hold, however deep, reaches a message."""
+    fixed: dict[str, Any] = orjson.loads(encode(dict(values)))
+    return fixed
 
 
 def _merged(name: str, defaults: Mapping[Any, Any], given: Mapping[str, Any] | None) -> Mapping[Any, Any] | None:

@@ -341,7 +341,8 @@ def options_from(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """The keyword arguments of a caller with `async` under its present name, each known by name.
 
     Raises:
-        TypeError: one is unknown, and the text names the nearest real option; or `async` stands there by both names.
+        TypeError: one is unknown, and the text names a real option that is spelt much like it, if there is one; or
+            `async` stands there by both names.
     """
     if "async" in arguments and "async_" in arguments:
         raise TypeError("'async' and 'async_' are one option, given twice")
@@ -349,6 +350,6 @@ def options_from(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     renamed = {"async_" if name == "async" else name: value for name, value in arguments.items()}
     for name in renamed:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            raise TypeError(f"{name!r} is not an option; the nearest is {near[0]!r}")
+            near = difflib.get_close_matches(name, known, n=1)
+            raise TypeError(f"{name!r} is not an option" + (f"; the nearest is {near[0]!r}" if near else ""))
     return renamed

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import subprocess
 import sys
 import textwrap
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,21 @@ def test_a_module_function_is_named_and_documented(name: str) -> None:
     function = getattr(segment, name)
     assert function.__name__ == function.__qualname__ == name
     assert inspect.getdoc(function)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "wrong"),
+    [((), {"bogus": 1}, "got an unexpected keyword argument 'bogus'"), (range(5), {}, "too many positional arguments")],
+)
+def test_a_wrong_call_is_told_by_the_name_that_was_called(arguments: Any, keywords: Any, wrong: str) -> None:
+    """`track()` of the module, and `Client.track()` of a client."""
+    client = segment.initialize("key", transport=RecordingTransport())
+    track: Any = segment.track
+    with pytest.raises(TypeError, match=rf"^track\(\): {wrong}$"):
+        track(*arguments, **keywords)
+    of_client: Any = client.track
+    with pytest.raises(TypeError, match=r"^Client\.track\(\) "):
+        of_client(*arguments, **keywords)
 
 
 def test_before_initialize_calls_raise_and_the_rest_is_at_rest() -> None:
@@ -155,6 +172,29 @@ def test_flush_tells_of_a_replaced_client_that_failed() -> None:
     gevent.idle()
     hold.release()
     assert flushing.get(timeout=10) is False
+
+
+@pytest.mark.parametrize("end", [segment.flush, segment.shutdown])
+def test_a_replaced_client_that_somebody_kept_is_awaited_too(end: Callable[[], bool]) -> None:
+    """It was idle when it was replaced, and went on being used."""
+    transport = RecordingTransport()
+    kept = segment.initialize("key", transport=transport, flush_after=3600)
+    assert kept.track("s", event="first, at once")
+    assert segment.flush() is True
+    segment.initialize("key", transport=RecordingTransport())
+    assert segment.flush() is True
+    assert kept.track("s", event="waits")
+    assert end() is True
+    assert [message["event"] for message in transport.messages] == ["first, at once", "waits"]
+
+
+def test_a_replaced_client_that_nobody_kept_goes() -> None:
+    """What `flush` may still be for is no reason to hold it."""
+    replaced = weakref.ref(segment.initialize("key", transport=RecordingTransport()))
+    segment.initialize("key", transport=RecordingTransport())
+    assert segment.flush() is True
+    gc.collect()
+    assert replaced() is None
 
 
 def test_shutdown_ends_replaced_clients_too() -> None:

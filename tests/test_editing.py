@@ -66,8 +66,9 @@ def test_default_integrations_go_under_each_calls_own(make_client: MakeClient) -
 
 def test_default_values_may_be_anything(make_client: MakeClient) -> None:
     """They are encoded like a call's own; and what is done to the mapping later changes nothing."""
-    given = {"price": Decimal("1.5"), 7: {1}}
+    given: dict[Any, Any] = {"price": Decimal("1.5"), 7: {1}}
     sending = Sending(make_client, default_context=given)
+    given[7].add(2)
     given.clear()
     context = sending.track(context={})["context"]
     assert (context["price"], context["7"]) == (sending.track()["context"]["price"], [1])

@@ -26,6 +26,7 @@ LAYERS = (
     ("options", "counters", "context"),
     ("events",),
     ("delivery", "editing"),
+    ("signatures",),
     ("client",),
     ("api",),
     ("",),

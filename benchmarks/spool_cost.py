@@ -13,7 +13,9 @@ import argparse
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
@@ -23,6 +25,9 @@ import segment_gevent as segment
 from segment_gevent.cli.shop import HubGauge
 from segment_gevent.testing import RecordingTransport
 
+if TYPE_CHECKING:
+    import requests
+
 BURST = 20
 PROPERTIES = {"order_id": "50314b8e9bcf000000000000", "total": 27.5, "currency": "EUR", "text": "x" * 200}
 
@@ -30,7 +35,7 @@ PROPERTIES = {"order_id": "50314b8e9bcf000000000000", "total": 27.5, "currency":
 class Taking(RecordingTransport):
     """Answers at once and remembers nothing."""
 
-    def send(self, body, headers):
+    def send(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
         answer = super().send(body, headers)
         self.sent.clear()
         return answer
@@ -39,11 +44,12 @@ class Taking(RecordingTransport):
 class Silent(Taking):
     """Never answers."""
 
-    def send(self, body, headers):  # noqa: ARG002
+    def send(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:  # noqa: ARG002
         Event().wait()
+        raise AssertionError("nobody sets it")
 
 
-def measure(name: str, events: int, *, at_once: int = 0, transport=Taking, **options: object) -> None:
+def measure(name: str, events: int, *, at_once: int = 0, transport: type[Taking] = Taking, **options: Any) -> None:
     client = segment.Client("write-key", transport=transport(), max_queue_size=100_000, **options)
     gauge = HubGauge()
 

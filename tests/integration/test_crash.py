@@ -23,11 +23,13 @@ from segment_gevent.delivery import inventory
 
 RATE = 2_000
 JOURNAL_INTERVAL = 0.02
-SLACK = 0.5
-"""Seconds beyond `journal_interval` that a message may take to the disk: the worker's greenlet needs a turn of its hub,
-its native thread one of the interpreter and of a processor that the test shares with the server and others, and the
-commit some milliseconds, or those of an fsync when the log is moved into the file. On an idle machine it is below 0.03.
-"""
+ALLOWANCE = 0.02
+"""Seconds beyond `journal_interval` that a message may take to the disk on an idle machine: the oldest
+missing in 20 kills was 0.0187 old, interval included."""
+
+WRITES = 2
+"""A message waits for the write that was under way as it came, and for its own: on a busy machine each takes what the
+worker's probe took, a turn of its hub and a commit in a native thread."""
 
 DEFAULT_SEEDS = (1, 2)
 SEEDS = [pytest.param(seed, marks=[] if seed in DEFAULT_SEEDS else [pytest.mark.slow]) for seed in range(1, 21)]
@@ -38,6 +40,9 @@ class Worker:
 
     def __init__(self, *arguments: object) -> None:
         self.accepted: dict[int, float] = {}
+        self.probes: list[float] = []
+        """Seconds, each: what the process's probe of its hub and its disk took beyond the interval."""
+        self._probed = float("inf")
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAMS / "spool_worker.py"), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
@@ -54,7 +59,11 @@ class Worker:
             if line in {"", "all\n"}:
                 break
             number, when = line.split()
-            self.accepted[int(number)] = float(when)
+            if number == "probe":
+                self.probes.append(float(when) - self._probed - JOURNAL_INTERVAL)
+                self._probed = float(when)
+            else:
+                self.accepted[int(number)] = float(when)
 
     def kill(self) -> float:
         """Kill it, and read to the end; the monotonic time of the kill."""
@@ -62,6 +71,7 @@ class Worker:
         self._process.kill()
         self._process.wait()
         self.read_until()
+        self.probes.append(now - self._probed - JOURNAL_INTERVAL)
         return now
 
     def wait(self) -> int:
@@ -130,7 +140,9 @@ def test_a_killed_worker_loses_no_more_than_it_may(
     if durable == "sync":
         assert not missing
     else:
-        assert max(ages, default=0.0) <= JOURNAL_INTERVAL + SLACK, (len(missing), max(ages))
+        allowed = JOURNAL_INTERVAL + ALLOWANCE + WRITES * max(worker.probes)
+        record_property("allowed", allowed)
+        assert max(ages, default=0.0) <= allowed, (len(missing), max(ages))
 
 
 def test_a_clean_exit_loses_nothing(segment_server: LocalSegment, directory: Path) -> None:

@@ -12,13 +12,16 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any, NamedTuple
 
+import gevent
 import pytest
 import trustme
 from servers.fault_script import FAULTS, LOST, LOST_SCRIPT, TIME_OUT
 from servers.fault_server import FaultServer
+from servers.local_segment import LocalSegment
 from servers.program import PROGRAMS, program
 from servers.web_server import gunicorn
 
+from segment_gevent import Client
 from segment_gevent.delivery import inventory
 
 MODES: dict[str, dict[str, Any]] = {
@@ -215,3 +218,29 @@ def test_every_request_kept_the_rules(cell: str, runs: dict[str, Future[Run]]) -
         for who, fault, n, message_id in entry["messages"]:
             assert ids.setdefault((who, fault, n), message_id) == message_id
     assert len(set(ids.values())) == len(ids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["memory", "spool", "durable"])
+def test_a_server_that_is_away_for_longer_than_all_retries(mode: str, tmp_path: Path) -> None:
+    """In memory the messages fail; with a spool all of them arrive when it is back, once."""
+    spool = {} if mode == "memory" else {"spool_dir": tmp_path / "spool", "durable": mode == "durable"}
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        port = nobody.getsockname()[1]
+        client = Client("write-key", host=f"http://127.0.0.1:{port}", max_retries=3, flush_after=0.01, **spool)
+        for n in range(20):
+            assert client.track("away", event="Counted", properties={"n": n})
+        assert client.flush(60) is False
+        assert (client.stats.failed, client.stats.spooled) == ((20, 0) if mode == "memory" else (0, 20))
+    with LocalSegment(port=port) as server:
+        assert client.track("back", event="Counted", properties={"n": 20})
+        assert client.flush(60)
+        with gevent.Timeout(60):
+            while client.stats.spooled:
+                client.look()
+                gevent.sleep(0.01)
+        client.shutdown()
+        arrived = sorted(message["properties"]["n"] for message in server.messages())
+    assert arrived == ([20] if mode == "memory" else list(range(21)))
+    assert client.stats.delivered + client.stats.failed == 21

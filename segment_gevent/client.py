@@ -323,7 +323,7 @@ class Client:
 
 def _begin_to_look(reference: weakref.ref[Client]) -> None:
     """In the hub, when it first turns, in a forked child too: look into the spool now and then."""
-    from segment_gevent.delivery.spooling import LOOK_EVERY  # with sqlite3, where there is a spool
+    from segment_gevent.delivery.replays import LOOK_EVERY  # with sqlite3, where there is a spool
 
     client = reference()
     if client is not None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from operator import length_hint
 
 from gevent.queue import Queue
 
@@ -98,9 +101,13 @@ class Buffer:
             self._next_mark = 0.0
         return message
 
-    def copy(self) -> list[bytes]:
-        """The messages that wait, oldest first."""
-        return list(self._queue.queue.copy())  # of the deque itself: one step for every other thread
+    def tail(self, ordinal: int) -> list[bytes]:
+        """The messages that wait, from `ordinal` on, oldest first; takes time for these alone. Not while one takes."""
+        while True:
+            backwards = reversed(self._queue.queue)
+            number = length_hint(backwards) - (ordinal - self.taken)
+            with suppress(RuntimeError):  # another thread, or a signal handler, put one in since
+                return list(islice(backwards, max(0, number)))[::-1]
 
     def mend(self, first: int, messages: list[bytes]) -> None:
         """Make the counts right after a signal handler raised in the midst of a taking.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gevent import get_hub, getcurrent
@@ -71,6 +72,16 @@ class Disk:
             raise
         return job.result()
 
+    def later(self, work: Callable[[], object]) -> None:
+        """Have `work` done in the worker thread, after what was asked for before. Nobody hears how it went.
+
+        Never waits; at the interpreter's end, when no thread can be started, it may not be done.
+        """
+        if self._pid != os.getpid():
+            self.abandon()
+        with suppress(RuntimeError):
+            self._submit(partial(_run_unheard, work))
+
     def close(self) -> None:
         """End the thread when what was asked for is done. Does not wait; the next `run` starts another."""
         if self._pid == os.getpid() and self._jobs is not None:
@@ -110,10 +121,8 @@ class _Job(Generic[T]):
 
     def run(self) -> None:
         """In the worker thread."""
-        if self._is_left:
-            return
         try:
-            self._value = _run_here(self._work, None)
+            _run_here(self._begin, None)
         except BaseException as error:
             self._error = error
         if self._decision.acquire(False):
@@ -123,6 +132,11 @@ class _Job(Generic[T]):
                 self.orphan()
         else:
             self.orphan()
+
+    def _begin(self) -> None:
+        if self._is_left:  # maybe while this waited for its turn
+            raise _error("nobody waits for it any more", reason="timeout")
+        self._value = self._work()
 
     def leave(self) -> bool:
         """In the caller, which no longer waits; False if the work is done: then somebody must `orphan` it.
@@ -135,13 +149,17 @@ class _Job(Generic[T]):
     def orphan(self) -> None:
         """In the worker thread; whoever could hear how it went has left."""
         if self._error is None and self._orphaned is not None:
-            with suppress(Exception):
-                _run_here(lambda: self._orphaned(self._value), None)  # type: ignore[misc]
+            _run_unheard(partial(self._orphaned, self._value))
 
     def result(self) -> T:
         if self._error is not None:
             raise self._error
         return self._value
+
+
+def _run_unheard(work: Callable[[], object]) -> None:
+    with suppress(Exception):
+        _run_here(work, None)
 
 
 def _work_off(jobs: Any) -> None:

@@ -41,7 +41,9 @@ class Flight(Batch):
         "carrier",
         "first",
         "has_new_token",
+        "is_extra",
         "is_settled",
+        "keeper",
         "limited_since",
         "limits",
         "not_before",
@@ -68,18 +70,27 @@ class Flight(Batch):
         self.has_new_token = False  # it was tried again since its token was refused
         self.sent_at = ""
         self.is_settled = False
+        self.is_extra = False  # it left a full buffer for the disk, and not to be sent
+        self.keeper: object = None  # stands for who had it put on disk last
 
-    def halves(self) -> list[Flight]:
-        """Two flights of its messages, which have not been sent in that form."""
-        middle = len(self.messages) // 2
+    def cut(self, at: int) -> tuple[Flight, Flight]:
+        """Two flights of its messages, the first `at` in one and the others in the other; they have not been sent.
+
+        Either may be empty: so is the first where `at` is negative.
+        """
+        at = max(0, min(at, len(self.messages)))
         pieces = []
-        for first, messages in ((0, self.messages[:middle]), (middle, self.messages[middle:])):
+        for first, messages in ((0, self.messages[:at]), (at, self.messages[at:])):
             piece = Flight(self._envelope, first=self.first + first, since=self.since)
             piece.search = self.search
             for message in messages:
                 piece.add(message)
             pieces.append(piece)
-        return pieces
+        return pieces[0], pieces[1]
+
+    def halves(self) -> list[Flight]:
+        """What it is taken apart into."""
+        return [*self.cut(len(self.messages) // 2)]
 
 
 class Flights:
@@ -142,32 +153,37 @@ class Flights:
     def pending_from(self, ordinal: int) -> tuple[list[tuple[int, bytes]], int]:
         """The messages from `ordinal` on that have no fate yet, each with its own; and the ordinal after the last."""
         with self._turn:
-            waiting = self._buffer.copy()
-            end = self._buffer.taken + len(waiting)
-            pending = [
-                pair for flight in self for pair in enumerate(flight.messages, flight.first) if not flight.is_settled
-            ]
-            pending += enumerate(waiting, self._buffer.taken)
-        return sorted(pair for pair in pending if pair[0] >= ordinal), end
+            first_waiting = max(ordinal, self._buffer.taken)
+            waiting = self._buffer.tail(first_waiting)
+            flights = [flight for flight in self if not flight.is_settled and flight.first + len(flight) > ordinal]
+        pending: list[tuple[int, bytes]] = []
+        for flight in sorted(flights, key=lambda each: each.first):
+            begin = max(ordinal, flight.first)
+            pending += enumerate(flight.messages[begin - flight.first :], begin)
+        pending += enumerate(waiting, first_waiting)
+        return pending, first_waiting + len(waiting)
 
     def next(self, *, is_extra: bool = False) -> Flight | None:
         """A flight for the caller to carry: one that came back, else a new one; None if there is none, or no room.
 
-        An extra one is new, and not sent but put on disk, so that `max_in_flight` does not bound it.
+        An extra one is not sent but put on disk, so that `max_in_flight` does not bound it. It is new; or it comes back
+        from a disk that refused it: else each refusal would have the buffer's memory once more.
         """
         with self._turn:
             if not self.has_room and not is_extra:
                 return None
-            if self.returned and not is_extra:
-                flight = self.returned.pop(0)
-                flight.carrier = getcurrent()
-                self.out.append(flight)
-                return flight
+            back = [flight for flight in self.returned if not is_extra or (flight.is_extra and not flight.attempts)]
+            if back:
+                self.returned.remove(back[0])
+                back[0].carrier = getcurrent()
+                self.out.append(back[0])
+                return back[0]
             message = self._buffer.peek()
             if message is None:
                 return None
             flight = Flight(self._envelope, first=self._buffer.taken, since=self._buffer.oldest or time.monotonic())
             flight.carrier = getcurrent()
+            flight.is_extra = is_extra
             self.out.append(flight)
             try:
                 while message is not None and flight.fits(message):

@@ -53,7 +53,7 @@ class Flusher:
         flights: Flights,
         sender: Sender,
         counters: Counters,
-        on_outcome: Callable[[Flight, Outcome], Outcome],
+        on_outcome: Callable[[Flight, Outcome, float | None], Outcome],
         on_settled: Callable[[Flight, Outcome], None],
         replay: Callable[[], bool],
         logger: logging.Logger,
@@ -134,10 +134,8 @@ class Flusher:
         except BaseException:
             self._give_back(flight)
             raise
-        if is_kept and self._flights.claim(flight):
-            self._on_settled(flight, Outcome(None, None, is_spooled=True))
-            self._flights.done(flight)
-            self._notify(flight, delivered=False)
+        if is_kept:
+            self._settle(flight, Outcome(None, None, is_spooled=True))
         else:
             self._give_back(flight)
         return is_kept
@@ -260,18 +258,24 @@ class Flusher:
 
     def _carry(self, flight: Flight, *, until: float | None = None, is_background: bool = False) -> None:
         try:
-            outcome = self._on_outcome(flight, self._sender.deliver(flight, until=until, is_background=is_background))
+            outcome = self._sender.deliver(flight, until=until, is_background=is_background)
+            outcome = self._on_outcome(flight, outcome, until)
         except BaseException:
             self._give_back(flight)
             raise
         if outcome.pieces:
             self._give_back(flight, outcome.pieces)
-        elif self._flights.claim(flight):
+        else:
+            self._settle(flight, outcome)
+
+    def _settle(self, flight: Flight, outcome: Outcome) -> None:
+        """Unless another did so, or the end has come."""
+        if self._flights.claim(flight):
             try:
                 self._on_settled(flight, outcome)
             finally:
                 self._flights.done(flight)
-                self._notify(flight, delivered=outcome.is_delivered)
+                self._notify(flight, delivered=outcome.is_delivered and not outcome.is_spooled)
 
     def _give_back(self, flight: Flight, pieces: Sequence[Flight] = ()) -> None:
         if self._flights.give_back(flight, pieces):

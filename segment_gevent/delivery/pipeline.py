@@ -34,7 +34,9 @@ from segment_gevent.options import Options
 from segment_gevent.words import counted
 
 if TYPE_CHECKING:
-    from segment_gevent.delivery.spooling import Replay, Spooling
+    from segment_gevent.delivery.replays import Replay, Replays
+    from segment_gevent.delivery.spooling import Spooling
+    from segment_gevent.delivery.writer import Writer
 
 OPEN_FLUSHES = 5
 FEW = 100
@@ -43,6 +45,8 @@ FEW = 100
 LAST_REPORTS = 0.1
 """Seconds that the callbacks get at least at shutdown, however long the delivery took."""
 
+LAST_WRITES = 2.0
+"""Seconds that the disk gets at least at shutdown: a second for a lock of somebody else's, and one for its work."""
 
 ID_PREFIX_BYTES = 12
 """Random bytes before the count of a messageId: with 2^96, a billion processes share no prefix."""
@@ -123,8 +127,8 @@ class Pipeline:
         if not self._buffer.put(message, time.monotonic()) and not self._put_in_full(message):
             return self._refuse(message, "closed" if self._is_closed else REASON)
         is_safe = True
-        if self._spooling is not None and self._spooling.is_durable:
-            is_safe = self._put_on_disk(self._spooling)
+        if self._spooling is not None and self._spooling.writer.is_durable:
+            is_safe = self._put_on_disk(self._spooling.writer)
         if not self._options.async_:
             self._flusher.send_if_due()
             self._after_sending_here()
@@ -159,8 +163,9 @@ class Pipeline:
         return is_delivered
 
     def shutdown(self, timeout: float) -> bool:
-        """Flush within `timeout` seconds, refuse what comes later, drop and count what is left, close the connections.
+        """Flush within `timeout` seconds, refuse what comes later, spool or drop what is left, close the connections.
 
+        A spool gets `LAST_WRITES` at least: what is not on disk by then is dropped.
         Switches; in the hub, where nothing can wait, a greenlet does it a little later, and the answer is False.
         """
         if lifecycle.in_hub():
@@ -171,11 +176,12 @@ class Pipeline:
         with lifecycle.BorrowedHub():
             is_delivered = self._flush_and_close(deadline)
             if self._spooling is not None:
-                self._spooling.finish(deadline)
-            left = self._spool_or_drop_left(timeout)
+                self._spooling.replays.finish(deadline)
+            written_by = max(deadline, time.monotonic() + LAST_WRITES)
+            left = self._spool_or_drop_left(timeout, written_by)
             self._await_reports(max(LAST_REPORTS, deadline - time.monotonic()))
             if self._spooling is not None:
-                self._spooling.close()
+                self._spooling.close(written_by)
             self._close_transport()
         return is_delivered and not left
 
@@ -262,7 +268,7 @@ class Pipeline:
     def look(self) -> None:
         """Look into the spool for what this or other processes left there, soon. Never switches."""
         if self._spooling is not None and self.pid == os.getpid() and not self._is_closed:
-            self._spooling.look_now()
+            self._spooling.replays.look_now()
             self._flusher.look()
 
     def _make_spooling(self, options: Options) -> Spooling:
@@ -288,27 +294,33 @@ class Pipeline:
             on_due=lambda: self._flusher.look(),
         )
 
-    def _put_on_disk(self, spooling: Spooling) -> bool:
+    def _put_on_disk(self, writer: Writer) -> bool:
         """As `durable` says; False where `"sync"` can't promise it: in the hub, and where the disk fails."""
         if self._options.durable == "sync" and not lifecycle.in_hub():
-            return spooling.await_disk(self._buffer.accepted)
-        spooling.notice()
+            return writer.await_disk(self._buffer.accepted)
+        writer.notice()
         return self._options.durable != "sync"
 
-    def _spooled_if_undeliverable(self, flight: Flight, outcome: Outcome) -> Outcome:
-        """Before the flight is settled: on disk with it, if that is where it belongs. Switches."""
-        is_undeliverable = outcome.error is not None and not outcome.pieces and not outcome.is_final
-        if is_undeliverable and self._spooling is not None and self._spooling.keep(flight):
-            return outcome._replace(is_spooled=True)
-        return outcome
+    def _spooled_if_undeliverable(self, flight: Flight, outcome: Outcome, until: float | None) -> Outcome:
+        """Before the flight is settled: on disk with it, if that is where it belongs. Switches.
 
-    def _spool_or_drop_left(self, timeout: float) -> int:
+        Raises:
+            OutOfTimeError: the disk has not answered by the monotonic time `until`; the flight is still pending.
+        """
+        is_undeliverable = outcome.error is not None and not outcome.pieces and not outcome.is_final
+        if not is_undeliverable or self._spooling is None:
+            return outcome
+        is_spooled = self._spooling.keep(flight, until=until)
+        if not is_spooled and until is not None and time.monotonic() >= until:
+            raise OutOfTimeError
+        return outcome._replace(is_spooled=is_spooled)
+
+    def _spool_or_drop_left(self, timeout: float, written_by: float) -> int:
         """Stop the flusher; what it leaves goes on disk, or is dropped with one line in the log. How many were left."""
         left = self._flusher.stop()
-        kept = [flight for flight in left if self._spooling is not None and self._spooling.keep(flight)]
+        kept, lost = ([], left) if self._spooling is None else self._spooling.leave(left, written_by)
         for flight in kept:
             self._fates.settle(flight, Outcome(None, None, is_spooled=True))
-        lost = [flight for flight in left if flight not in kept]
         for flight in lost:
             self._fates.drop(flight.messages, "shutdown")
         if lost:
@@ -323,32 +335,35 @@ class Pipeline:
 
     def _replay(self) -> bool:
         """In the flusher's greenlet: send one batch from disk, if there is one and delivery works; whether it did."""
-        spooling = self._spooling
-        if spooling is None or self._is_closed or self._sender.is_limited:
+        if self._spooling is None or self._is_closed:
             return False
-        with spooling.replaying():
-            replay = spooling.next_replay()
-            return replay is not None and self._send_replay(spooling, replay)
+        replays = self._spooling.replays
+        if self._sender.is_limited:
+            replays.put_off(self._sender.resume_at)
+            return False
+        with replays.under_way():
+            replay = replays.next()
+            return replay is not None and self._send_replay(replays, replay)
 
-    def _send_replay(self, spooling: Spooling, replay: Replay) -> bool:
+    def _send_replay(self, replays: Replays, replay: Replay) -> bool:
         try:
             if self._is_closed:  # since the look
                 raise OutOfTimeError
             outcome = self._sender.deliver(replay, is_background=True, once=True)
         except OutOfTimeError:
-            spooling.back(replay)
+            replays.back(replay)
             return False
         except BaseException:
-            spooling.back(replay)
+            replays.back(replay)
             raise
         if outcome.pieces:
-            spooling.take_apart(outcome.pieces)
+            replays.take_apart(outcome.pieces)
             return True
         if outcome.is_delivered or (outcome.is_final and not outcome.is_about_sender):
             self._fates.settle_replay(replay, outcome, of_mine=replay.of_mine)
-            spooling.done(replay)
+            replays.done(replay)
             return True
-        spooling.back(replay)
+        replays.back(replay, outcome.asked)
         return False
 
     # Fates.
@@ -358,7 +373,7 @@ class Pipeline:
         if self._spooling is not None and not outcome.is_spooled:
             self._spooling.settled(flight.first, len(flight))
             if outcome.is_delivered:
-                self._spooling.works_again()
+                self._spooling.replays.works_again()
         self._overflow.ease()
 
     def _drop_left(self, reason: str) -> int:

@@ -43,6 +43,8 @@ class Outcome(NamedTuple):
     """Whether no later attempt could end better: the server refused the batch, and will again."""
     is_spooled: bool = False
     """Whether it is on disk now."""
+    asked: float = 0.0
+    """Seconds that the server asked for before another attempt."""
 
     @property
     def is_delivered(self) -> bool:
@@ -76,7 +78,8 @@ class Sender:
         self._logger = logger
         self._is_failing = False
         self._pauses: set[Event] = set()
-        self._resume_at = 0.0  # a rate limit is on everything: no attempt begins before this monotonic time
+        self.resume_at = 0.0
+        """A rate limit is on everything: no attempt begins before this monotonic time."""
         self._pid = os.getpid()
         self._headers = {
             "Content-Type": "application/json",
@@ -102,7 +105,7 @@ class Sender:
             self._pause(flight.not_before, until, is_background=is_background)
             flight.not_before = 0.0
             while self.is_limited:  # again and again: an answer to another flight may have moved it on meanwhile
-                self._pause(self._resume_at, until, is_background=is_background, is_limit=True)
+                self._pause(self.resume_at, until, is_background=is_background, is_limit=True)
             try:
                 response = self._attempt(flight, until, is_background=is_background)
             except DeliveryError as error:
@@ -113,9 +116,15 @@ class Sender:
                     continue
                 if pieces := self._taken_apart(flight, error):
                     return Outcome(error.response, error, pieces)
-                wait = self._wait_before_retry(flight, error)
+                asked = _asked_wait(error)
+                wait = self._wait_before_retry(flight, error, asked)
                 if wait is None or once:
-                    outcome = Outcome(error.response, _without_frames(error), is_final=self._is_final(error))
+                    outcome = Outcome(
+                        error.response,
+                        _without_frames(error),
+                        is_final=self._is_final(error),
+                        asked=asked or 0.0,
+                    )
                     if once and (outcome.is_about_sender or not outcome.is_final):
                         self._say_failing("what is on disk waits there", error)
                     return outcome
@@ -128,7 +137,7 @@ class Sender:
     @property
     def is_limited(self) -> bool:
         """Whether a rate limit is on: no attempt would begin now."""
-        return self._resume_at > time.monotonic()
+        return self.resume_at > time.monotonic()
 
     def hurry(self) -> None:
         """End the present waits: their next attempt comes now, since there may be no later one.
@@ -211,24 +220,20 @@ class Sender:
         flight.search.splits += 1
         return flight.halves()
 
-    def _wait_before_retry(self, flight: Flight, error: DeliveryError) -> float | None:
-        """Seconds, or None to give up. A rate limit asks for its wait of everybody, through `_resume_at`."""
+    def _wait_before_retry(self, flight: Flight, error: DeliveryError, asked: float | None) -> float | None:
+        """Seconds, or None to give up. A rate limit asks for its wait of everybody, through `resume_at`."""
         options = self._options
         if self._is_final(error):
             return None
         now = time.monotonic()
-        headers = getattr(error.response, "headers", None)
-        asked = asked_wait(headers, time.time()) if isinstance(headers, Mapping) else None
         draw = random.random()  # noqa: S311 - jitter is no secret
         if error.status == retry.RATE_LIMIT:
             if not flight.limits:
                 flight.limited_since = now
             flight.limits += 1
             wait = asked or retry.backoff(flight.limits + 1, draw)  # 0 s would be asked for without an end
-            if now + wait - flight.limited_since > options.max_rate_limit_duration:
-                return None
-            self._resume_at = max(self._resume_at, now + wait)
-            return 0.0
+            self.resume_at = max(self.resume_at, now + wait)
+            return None if now + wait - flight.limited_since > options.max_rate_limit_duration else 0.0
         flight.limits = 0
         flight.retries += 1
         wait = retry.backoff(flight.retries, draw) if asked is None else asked
@@ -273,6 +278,12 @@ class Sender:
 def _gzipped(body: bytes, level: int) -> bytes:
     compressor = zlib.compressobj(level, zlib.DEFLATED, GZIP_WINDOW)
     return compressor.compress(body) + compressor.flush()
+
+
+def _asked_wait(error: DeliveryError) -> float | None:
+    """Seconds that the server asked for; None if it asked for none, or did not answer."""
+    headers = getattr(error.response, "headers", None)
+    return asked_wait(headers, time.time()) if isinstance(headers, Mapping) else None
 
 
 def _text(response: requests.Response | None) -> str:

@@ -113,3 +113,24 @@ def test_native_threads_lose_no_message_and_no_byte() -> None:
     for number in range(threads):
         own = [message for message in taken if message.startswith(b"%d-" % number)]
         assert own == [b"%d-%d" % (number, count) for count in range(each)]
+
+
+def test_the_tail_is_what_waits_from_an_ordinal_on() -> None:
+    """In order, as it stands; all of it from an ordinal that has left, none from the next one."""
+    buffer = Buffer(max_messages=100, max_bytes=1_000)
+    for number in range(5):
+        buffer.put(b"%d" % number, 0.0)
+    buffer.take()
+    assert [buffer.tail(ordinal) for ordinal in (0, 1, 3, 5)] == [[b"1", b"2", b"3", b"4"]] * 2 + [[b"3", b"4"], []]
+
+
+def test_the_tail_is_right_while_another_thread_puts() -> None:
+    """No message is left out or comes twice."""
+    buffer = Buffer(max_messages=100_000, max_bytes=10_000_000)
+    thread = threading.Thread(target=lambda: [buffer.put(b"%d" % number, 0.0) for number in range(50_000)])
+    thread.start()
+    found: list[bytes] = []
+    while thread.is_alive() or len(found) < buffer.accepted:
+        found += buffer.tail(len(found))
+    thread.join()
+    assert found == [b"%d" % number for number in range(50_000)]

@@ -81,6 +81,50 @@ def test_a_disk_that_hangs_costs_the_timeout() -> None:
     disk.close()
 
 
+def test_work_that_waits_for_its_turn_can_be_left_too() -> None:
+    """Another client's work holds it up; by the time of its turn nobody wants it."""
+    other, disk, began, answer = Disk(), Disk(), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def hang() -> None:
+        began.set()
+        answer.wait()
+
+    hanging = gevent.spawn(other.run, hang)
+    gevent.sleep(0)
+    began.wait(10)
+    with pytest.raises(SpoolError):
+        disk.run(lambda: done.append("left"), timeout=0.01)
+    answer.set()
+    hanging.get(timeout=10)
+    disk.run(lambda: done.append("later"))
+    assert done == ["later"]
+    disk.close()
+    other.close()
+
+
+def test_later_work_that_fails_ends_nothing() -> None:
+    """Nobody hears of it; the thread has others' work to do."""
+    disk = Disk()
+    disk.later(lambda: 1 // 0)
+    assert disk.run(lambda: "alive", timeout=10) == "alive"
+    disk.close()
+
+
+def test_later_work_is_done_in_its_turn() -> None:
+    """After what was asked for before, and before what is asked for next; the caller goes on at once."""
+    disk, answer, order = Disk(), threading.Event(), []
+    asked = gevent.spawn(disk.run, lambda: answer.wait() and order.append("first"))
+    gevent.sleep(0)
+    disk.later(lambda: order.append("later"))
+    assert order == []
+    answer.set()
+    disk.run(lambda: order.append("next"))
+    assert order == ["first", "later", "next"]
+    asked.join()
+    disk.close()
+
+
 def test_a_killed_caller_leaves_no_result_behind() -> None:
     """Its claim on the disk's answer passes to `orphaned`; the thread goes on."""
     disk, began, answer, orphans = Disk(), threading.Event(), threading.Event(), []

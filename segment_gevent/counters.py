@@ -32,7 +32,7 @@ class Stats:
         failed: given up after an answer or a last try; `on_failure` was told.
         dropped: refused at the call or abandoned at shutdown; `dropped_by_reason` says why.
         spooled: on disk for a later delivery.
-        replayed: from the disk, delivered.
+        replayed: that were on disk and had an answer, delivered or refused for good; other processes' too.
         pending: waiting or in flight.
         identifies, tracks, pages, screens, groups, aliases: `submitted` by type.
         flushes: times that the client set out to send what waited.

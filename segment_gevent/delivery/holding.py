@@ -14,6 +14,9 @@ from segment_gevent.delivery.ownership import Ownership
 
 EXPIRE_ROWS = 500
 EXPIRE_BYTES = 1 << 20
+LOSS_BYTES = 4 << 20
+"""Bytes of messages of mine that one call loses, about, for they are in memory until they are told."""
+
 SHRINK_AFTER = 100
 """So many groups of rows are removed between two looks whether the file has grown too large for what is left."""
 
@@ -144,21 +147,29 @@ class Holding:
         return self._do(lambda journal: journal.oldest(messages=messages, size=size, held=held, skip=self.claimed))
 
     def claim(self, messages: int, size: int, *, since: int) -> list[Record]:
-        """Hand out the oldest free rows; those made before `since` (in ms) and the damaged ones are lost on the way."""
+        """Hand out the oldest free rows; those made before `since` (in ms) and the damaged ones are lost on the way.
+
+        Hands out none where there are many of those; the next call goes on.
+        """
+        told = 0
         found = self.oldest(messages, size, held=False)
         while bad := [record for record in found if record.body is None or record.created < since]:
-            self.lose([record for record in bad if record.body is not None], "spool_expired")
-            self.lose([record for record in bad if record.body is None], "spool_damaged")
+            told += self.lose(bad, "spool_expired")
+            if told >= LOSS_BYTES:
+                return []
             found = self.oldest(messages, size, held=False)
         self.claimed.update(record.id for record in found)
         return found
 
-    def expire(self, since: int) -> None:
-        """Lose what was made before `since` (in ms)."""
-        while old := [
-            record for record in self.oldest(EXPIRE_ROWS, EXPIRE_BYTES, held=False) if record.created < since
-        ]:
-            self.lose(old, "spool_expired")
+    def expire(self, since: int) -> bool:
+        """Lose what was made before `since` (in ms); False where there is more of it, for the next call."""
+        told = 0
+        while told < LOSS_BYTES:
+            old = [record for record in self.oldest(EXPIRE_ROWS, EXPIRE_BYTES, held=False) if record.created < since]
+            if not old:
+                return True
+            told += self.lose(old, "spool_expired")
+        return False
 
     def settle(self, ids: Iterable[int]) -> None:
         """Delete handed-out rows. If that fails they are not handed out again here, and deleted with the next call."""
@@ -175,29 +186,35 @@ class Holding:
         """Take handed-out rows back. Touches no disk."""
         self.claimed.difference_update(set(ids) - self._settled)
 
-    def lose(self, records: Sequence[Record], reason: str) -> None:
-        """Delete rows, and tell of those that are nowhere else."""
-        if not records:
-            return
+    def lose(self, records: Sequence[Record], reason: str) -> int:
+        """Delete rows, and tell of those that are nowhere else, with so many bytes of messages."""
         ids = {record.id for record in records}
         if self._do(lambda journal: journal.delete(ids)) != len(ids):
             self._replace("corrupt")  # found, but not to be deleted: they would be found for ever
         if self.is_mine:
             records = [record for record in records if not record.held]
             self.free -= len(records)
-        bodies = tuple(record.body for record in records if record.body is not None) if self.is_mine else ()
-        if records:
-            self._settings.news.append(Loss(reason, self.is_mine, len(records), bodies))
+        bodies = tuple(record.body for record in records if record.body is not None)
+        told = bodies if self.is_mine else ()
+        if bodies:
+            self._settings.news.append(Loss(reason, self.is_mine, len(bodies), told))
+        if len(bodies) < len(records):
+            self._settings.news.append(Loss("spool_damaged", self.is_mine, len(records) - len(bodies), ()))
+        return sum(map(len, told))
 
     # The file.
+
+    def size(self) -> int:
+        """Bytes of the file, without its log."""
+        return self._do(Journal.size)
 
     def used(self) -> int:
         """Bytes of the file that are in use."""
         return self._do(Journal.used)
 
-    def shrink(self) -> None:
-        """Give free space back, some."""
-        self._do(Journal.shrink)
+    def shrink(self, *, spare: float = 0.25) -> None:
+        """Give free space back, as `Journal.shrink`."""
+        self._do(lambda journal: journal.shrink(spare=spare))
 
     def is_empty(self) -> bool:
         return not self._do(lambda journal: journal.oldest(messages=1, size=0))

@@ -120,9 +120,13 @@ class Journal:
         """How many messages there are; reads the whole file for the held ones, the index for the free ones."""
         return self._number(f"SELECT count(*) FROM messages WHERE held = {held:d}")  # noqa: S608
 
+    def size(self) -> int:
+        """Bytes of the file, when what is in its log was moved there."""
+        return self._number("PRAGMA page_count") * PAGE
+
     def used(self) -> int:
-        """Bytes of the file in use: its size, but for its free pages."""
-        return (self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count")) * PAGE
+        """Its size, but for its free pages."""
+        return self.size() - self._number("PRAGMA freelist_count") * PAGE
 
     @property
     def is_in_place(self) -> bool:
@@ -170,14 +174,18 @@ class Journal:
                 found.append(_record(row))
         return found
 
-    def shrink(self) -> None:
-        """Give a megabyte of free pages back to the file system, if a quarter of the file is free."""
-        free = self._number("PRAGMA freelist_count")
-        if free > VACUUM_PAGES and free * 4 > self._number("PRAGMA page_count"):
+    def shrink(self, *, spare: float = 0.25) -> None:
+        """Give free pages back to the file system, but for this part of the file, and a megabyte if it is not 0."""
+        free = before = self._number("PRAGMA freelist_count")
+        while free > max(spare * self._number("PRAGMA page_count"), VACUUM_PAGES if spare else 0):
             with translated(self.path):
-                # A row without columns for each page: `execute` would end after the first. Then a checkpoint, for it is
-                # what makes the file shorter.
-                self._db.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+                # A row without columns for each page: `execute` would end after the first.
+                self._db.executescript(f"PRAGMA incremental_vacuum({min(VACUUM_PAGES, self._wal_pages)})")
+            free, was = self._number("PRAGMA freelist_count"), free
+            if free == was:  # a file that was not made here
+                break
+        if free < before:
+            with translated(self.path):  # what makes the file shorter
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     # The file.

@@ -8,6 +8,7 @@ No gevent and no threads: every method blocks, and `disk.py` runs them elsewhere
 
 from __future__ import annotations
 
+import heapq
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,21 +19,23 @@ from segment_gevent.delivery.database import SpoolError as SpoolError
 from segment_gevent.delivery.database import SpoolFileError
 from segment_gevent.delivery.directory import SpoolDirectory, SpoolFile
 from segment_gevent.delivery.directory import scope_of as scope_of
+from segment_gevent.delivery.holding import LOSS_BYTES, Holding, Settings
 from segment_gevent.delivery.holding import BadFile as BadFile
-from segment_gevent.delivery.holding import Holding, Settings
 from segment_gevent.delivery.holding import Loss as Loss
 from segment_gevent.delivery.journal import PAGE, cost
+from segment_gevent.delivery.ownership import Ownership
 
 MAX_BYTES = 1 << 30
 MAX_AGE = 7 * 24 * 3600.0
 
-SMALL_FILES = 1 << 16
-"""Bytes that a process's lock and SQLite's -shm take."""
-
 TIDY_EVERY = 60.0
 """Seconds between two looks for what is too old, in files that nobody adds to."""
 
+LOOK_AFTER = 1 << 20
+"""Bytes that a process adds at most between two looks how large the directory is."""
+
 EVICT_ROWS = 500
+EVICT_BYTES = 1 << 20
 EVICT_ROUNDS = 40
 """So many times `EVICT_ROWS` go at most to make room for one call; the next call goes on."""
 
@@ -71,18 +74,19 @@ class Store:
     ) -> None:
         """Keep messages in `directory`, for the key and host that `scope` stands for (see `scope_of`).
 
-        All files in the directory together stay under `max_bytes`, as long as no call adds more than a sixteenth of it,
-        and messages under `max_age` seconds: the oldest go.
+        All files in the directory together stay under `max_bytes`, as long as no call adds more than a thirty-second of
+        it, divided by the number of processes with a file. A call with more may go beyond by twice its bytes, for as
+        long as it takes. Messages stay under `max_age` seconds. The oldest go.
         A message that was added survives its process, and if `is_synced`, for an fsync a call, its machine. `now` is
         the wall clock, in seconds since 1970.
         """
-        wal_pages = max(16, min(1000, max_bytes // 16 // PAGE))
+        wal_pages = max(16, min(1000, max_bytes // 1024 // PAGE))
         self.directory = SpoolDirectory(directory)
         self._scope = scope
         self._max_age = max_age
-        self._slack = max(16 * PAGE, min(1 << 20, max_bytes // 16))
-        # The log grows past its bound by what the last transactions write: an addition, and what goes to make room.
-        self._max_used = max_bytes - 2 * wal_pages * PAGE - 2 * self._slack - SMALL_FILES
+        self._max_bytes = max_bytes
+        self._margin = max_bytes // 8
+        self._log = 3 * wal_pages * PAGE  # it grows by what the last transactions write, and is cut again
         self._news: list[Loss | BadFile] = []
         self._settings = Settings(is_synced=is_synced, wal_pages=wal_pages, now=now, news=self._news)
         self._pid = os.getpid()
@@ -90,7 +94,7 @@ class Store:
         self._taken_over: dict[str, Holding] = {}
         self._shunned: set[str] = set()
         self._failure: SpoolError | None = None
-        self._grown = self._slack  # the first call looks how things are
+        self._room = 0  # the first call looks how things are
         self._next_tidy = 0.0
 
     # Messages of this process.
@@ -99,16 +103,16 @@ class Store:
         """Store (ordinal, body) pairs, all or none; an ordinal that is there already is replaced.
 
         `owned` says that the process has the messages in memory too: nobody claims them, until `give_up` or its end. To
-        make room the oldest go, of other processes that ended first, those that are owned last.
+        make room the oldest go before: of other processes that ended first, those that are owned last.
         """
         own = self._own_file()
+        need = sum(cost(len(body)) for _, body in messages)
+        if need > self._room:
+            self._look(need)
         own.add(messages, held=owned)
-        self._grown += sum(cost(len(body)) for _, body in messages)
-        if self._grown >= self._slack:
-            with suppress(SpoolError):  # these are safe, and the next call tries again
-                self._tidy()
-                self._make_room()
-                self._grown = 0
+        self._room -= need
+        if self._room < 0:  # more at once than should come between two looks
+            self._look(0)
 
     def remove(self, first: int, end: int) -> None:
         """Delete the owned messages with first <= ordinal < end: they were settled.
@@ -127,17 +131,19 @@ class Store:
     # Messages of anyone.
 
     def claim(self, max_bytes: int, max_messages: int) -> list[Row]:
-        """The oldest messages that nobody answers for, which become this store's until `settle` or `release`.
+        """Old messages that nobody answers for, which become this store's until `settle` or `release`.
 
-        At most `max_messages` with at most `max_bytes`, but one if there is one. Never of another scope, and never the
-        same to two stores while both live.
+        First those of the file that has the oldest of all, in the order in which they were added; then those of the
+        file that has the oldest of the rest. At most `max_messages` with at most `max_bytes`, but one if there is one.
+        Never of another scope, and never the same to two stores while both live.
         """
-        own = self._own_if_any()
+        self._own_if_any()
         rows: list[Row] = []
         self._failure = None
         with self._failing():
             self._tidy()
-        for holding in self._claimable(own):
+            self._make_room(0, only_for_living=True)
+        for holding in self._claimable():
             room = max_bytes - sum(len(row.body) for row in rows)
             with self._failing():
                 records = holding.claim(max_messages - len(rows), room, since=self._cutoff())
@@ -190,7 +196,7 @@ class Store:
         self._own = None
         self._taken_over = {}
         self._shunned = set()
-        self._grown = self._slack
+        self._room = 0
 
     # Files.
 
@@ -214,28 +220,30 @@ class Store:
             )
         return own
 
-    def _claimable(self, own: Holding | None) -> Iterator[Holding]:
-        """The files to claim from, as they are needed: the oldest first, our own where its oldest message belongs."""
-        first, files = None, []
-        with self._failing():
-            if own is not None and (oldest := own.oldest(1, 0, held=False)):
-                first = oldest[0].created
+    def _claimable(self) -> Iterator[Holding]:
+        """The files to claim from, as they are needed: that with the oldest free message first, of equals our own."""
+        files: list[SpoolFile] = []
         with self._failing():
             files = self.directory.files()
-        for file in files:
-            if own is not None and first is not None and first <= file.made:
-                yield own
-                first = None
-            if file.scope == self._scope and not file.is_broken:
-                holding = None
+        # No message is older than its file, so that only those are opened whose turn it may be.
+        ages = [
+            (file.made, False, not self._is_own(file), file.stem, file)
+            for file in files
+            if file.scope == self._scope and not file.is_broken
+        ]
+        heapq.heapify(ages)
+        while ages:
+            _, is_known, is_others, stem, file = heapq.heappop(ages)
+            holding = None
+            with self._failing():
+                holding = self._holding_of(file)
+                if holding is not None and not is_known and (oldest := holding.oldest(1, 0, held=False)):
+                    heapq.heappush(ages, (oldest[0].created, True, is_others, stem, file))
+                    continue
+            if holding is not None:
+                yield holding
                 with self._failing():
-                    holding = self._held_or_taken_over(file)
-                if holding is not None:
-                    yield holding
-                    with self._failing():
-                        self._drop_if_empty(holding)
-        if own is not None and first is not None:
-            yield own
+                    self._drop_if_empty(holding)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -245,7 +253,13 @@ class Store:
         except SpoolError as error:
             self._failure = error
 
-    def _held_or_taken_over(self, file: SpoolFile) -> Holding | None:
+    def _is_own(self, file: SpoolFile) -> bool:
+        return self._own is not None and file.stem == self._own.file.stem
+
+    def _holding_of(self, file: SpoolFile) -> Holding | None:
+        """Our own, one that was taken over, or is now; None if its process lives, or it is of no use."""
+        if self._is_own(file):
+            return self._own
         if file.stem in self._taken_over or file.stem in self._shunned:
             return self._taken_over.get(file.stem)
         try:
@@ -280,6 +294,12 @@ class Store:
     def _cutoff(self) -> int:
         return int((self._settings.now() - self._max_age) * 1000)
 
+    def _look(self, need: int) -> None:
+        """Let go what is too old or too much, with room for `need` bytes. If that fails the next call tries again."""
+        with suppress(SpoolError):
+            self._tidy()
+            self._make_room(need)
+
     def _tidy(self) -> None:
         """Now and then, delete what is too old: messages, and whole files that nobody came for."""
         now = self._settings.now()
@@ -287,7 +307,8 @@ class Store:
             return
         self._next_tidy = now + TIDY_EVERY
         for holding in [*self._taken_over.values(), *([self._own] if self._own else [])]:
-            holding.expire(self._cutoff())
+            if not holding.expire(self._cutoff()):
+                self._next_tidy = now
         for file in self.directory.files():
             if file.changed < now - self._max_age:
                 if file.is_broken:
@@ -295,56 +316,78 @@ class Store:
                 else:
                     self._retire(file, file.size, "spool_expired")
 
-    def _make_room(self) -> None:
-        """Bring the directory under its bound, as far as this process may."""
-        own = self._own_file()
-        files = self.directory.files()
-        ours = {own.file.stem: own, **self._taken_over}
-        strange = [file for file in files if file.is_broken or file.stem not in ours]
-        over = sum(holding.used() for holding in ours.values()) + sum(file.size for file in strange) - self._max_used
-        living = []
-        for file in sorted(files, key=lambda file: not file.is_broken):
-            if over <= 0:
-                return
-            if file.is_broken:
-                file.delete()
-                over -= file.size
-            elif file.stem != own.file.stem:
-                freed = self._retire(file, over, "spool_full")
-                over -= freed or 0
-                living += [] if freed is not None else [file.size]
-        # What living processes have is theirs to delete; each may have its share, whoever came first.
-        share = max(self._max_used - sum(living), self._max_used // (len(living) + 1))
-        over = min(over, own.used() - share)
-        if over > 0:
-            freed = self._evict(own, over, "spool_full", held=False)
-            if freed < over:
-                self._evict(own, over - freed, "spool_full", held=True)
+    def _make_room(self, need: int, *, only_for_living: bool = False) -> None:
+        """Bring the directory under its bound, as far as this process may, with room for `need` bytes more.
 
-    def _retire(self, file: SpoolFile, need: int, reason: str) -> int | None:
-        """Free about `need` bytes of another process's file; so many bytes were, None if that process lives."""
-        holding = self._held_or_taken_over(file)
-        if holding is None:
-            return None
-        freed = self._evict(holding, need, reason)
-        if not holding.claimed and holding.is_empty():
-            self._let_go(holding, delete=True)
+        Or only if other processes live, who may need more of it: with them it is shared.
+        """
+        files = self.directory.files()
+        total = sum(file.size for file in files) + 2 * need  # which go to the log, and then to the file
+        writers = max(1, sum(not file.is_broken for file in files))
+        if total > self._bounds(writers)[0]:
+            writers = 1 + sum(self._lives(file) for file in files)
+            if only_for_living and writers == 1:
+                return
+            goal, limit = self._bounds(writers)
+            for file in sorted(files, key=lambda file: not file.is_broken):
+                if total > goal:
+                    total -= self._free(file, total - goal)
+            # What living processes have is theirs to delete. Each may have its share, whoever came first: who has less
+            # goes on, up to the limit, and who has more makes room for it at the next look.
+            if self._own is not None:
+                over = max(min(total - goal, self._own.size() - goal // writers), total - limit)
+                freed = self._evict(self._own, over, "spool_full", held=False)
+                self._evict(self._own, over - freed, "spool_full", held=True)
+        self._room = min(LOOK_AFTER, self._margin // (2 * writers))
+
+    def _bounds(self, writers: int) -> tuple[int, int]:
+        """The bytes to come down to with so many processes, and those that none may go beyond at a look.
+
+        What is above is for what comes between two looks, and for the logs.
+        """
+        limit = self._max_bytes - self._margin - writers * self._log
+        return (limit - self._margin // 2 if writers > 1 else limit), limit
+
+    def _lives(self, file: SpoolFile) -> bool:
+        """Whether another process has this file."""
+        if file.is_broken or self._is_own(file) or file.stem in self._taken_over:
+            return False
+        ownership = Ownership.take(file)
+        if ownership is not None:
+            ownership.give_back()
+        return ownership is None
+
+    def _free(self, file: SpoolFile, need: int) -> int:
+        """Free about `need` bytes of a broken file, or of one whose process ended; so many bytes were."""
+        if file.is_broken:
+            file.delete()
             return file.size
-        if file.scope != self._scope:
+        return self._retire(file, need, "spool_full")
+
+    def _retire(self, file: SpoolFile, need: int, reason: str) -> int:
+        """Free about `need` bytes of a file whose process ended, if it has; so many bytes were."""
+        holding = None if self._is_own(file) else self._holding_of(file)
+        if holding is None:
+            return 0
+        freed = self._evict(holding, need, reason)
+        self._drop_if_empty(holding)
+        if file.stem in self._taken_over and file.scope != self._scope:
             self._let_go(holding, delete=False)
         return freed
 
     def _evict(self, holding: Holding, need: int, reason: str, *, held: bool | None = None) -> int:
         """Delete the oldest messages until about `need` bytes are free, or a good deal is done; so many bytes are."""
-        before = holding.used()
-        freed = 0
+        if need <= 0:
+            return 0
+        before = holding.size()
+        told = 0
         for _ in range(EVICT_ROUNDS):
-            records = holding.oldest(EVICT_ROWS, need - freed, held=held)
+            rest = need - (before - holding.used())
+            if rest <= 0 or told >= LOSS_BYTES:
+                break
+            records = holding.oldest(EVICT_ROWS, min(rest, EVICT_BYTES), held=held)
             if not records:
                 break
-            holding.lose(records, reason)
-            freed = before - holding.used()
-            if freed >= need:
-                break
-        holding.shrink()
-        return freed
+            told += holding.lose(records, reason)
+        holding.shrink(spare=0)
+        return before - holding.used()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +176,23 @@ def test_the_oldest_goes_first_whoever_left_it(directory: Path, clock: Clock) ->
     store.close()
 
 
+def test_a_file_has_its_turn_by_its_oldest_message(directory: Path, clock: Clock) -> None:
+    """And not by when it was made: that of a process that lived for long may be young."""
+    long_lived = Store(directory, SCOPE, now=clock)
+    long_lived.add(messages(0, 5), owned=False)
+    clock.time += 1
+    short_lived = Store(directory, SCOPE, now=clock)
+    short_lived.add(messages(10, 15), owned=False)
+    short_lived.close()
+    clock.time += 1
+    long_lived.add(messages(20, 25), owned=False)
+    long_lived.settle([row.id for row in long_lived.claim(1_000_000, 5)])
+    long_lived.close()
+    store = Store(directory, SCOPE, now=clock)
+    assert drain(store) == [10, 11, 12, 13, 14, 20, 21, 22, 23, 24]
+    store.close()
+
+
 def test_another_scope_is_never_handed_out(directory: Path, store: Store) -> None:
     """Messages for another key, or another host, wait for a client that has it."""
     assert len({SCOPE, scope_of("other", "https://api.segment.io"), scope_of("key", "https://eu.example")}) == 3
@@ -298,7 +318,12 @@ def test_a_child_takes_over_its_parents_file_when_that_has_ended(directory: Path
 
 
 def size_of(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.iterdir())
+    """Bytes of the files in the directory, which may come and go meanwhile."""
+    size = 0
+    for entry in os.scandir(directory) if directory.exists() else ():
+        with suppress(FileNotFoundError):
+            size += entry.stat().st_size
+    return size
 
 
 @pytest.mark.parametrize("size", [100, 1_000, 4_200])
@@ -318,7 +343,7 @@ def test_the_directory_stays_under_its_bound(directory: Path, size: int) -> None
     assert largest <= 1 << 20
     left = drain(store)
     assert lost + left == list(range(len(lost) + len(left)))
-    assert len(left) * size > (1 << 20) // 3
+    assert len(left) * size > (1 << 20) // 4
     store.close()
 
 
@@ -340,18 +365,56 @@ def test_the_messages_of_the_dead_go_first_and_the_owned_last(directory: Path) -
 
 
 def test_a_living_process_keeps_its_share(directory: Path) -> None:
-    """One that filled the directory makes room for one that came later; neither deletes the other's."""
-    early = Store(directory, SCOPE, max_bytes=2 << 20)
-    late = Store(directory, SCOPE, max_bytes=2 << 20)
-    for first in range(0, 2_000, 20):
+    """One that filled the directory makes room for one that came later as it looks; neither deletes the other's."""
+    early = Store(directory, SCOPE, max_bytes=4 << 20)
+    late = Store(directory, SCOPE, max_bytes=4 << 20)
+    for first in range(0, 4_000, 20):
         early.add(messages(first, first + 20, 1_000), owned=False)
-    for first in range(2_000, 4_000, 20):
+    alone = size_of(directory)
+    for first in range(4_000, 8_000, 20):
         late.add(messages(first, first + 20, 1_000), owned=False)
-        early.add(messages(first, first + 1, 1_000), owned=False)
+        early.release([row.id for row in early.claim(1, 1)])
+    assert {loss.is_mine for loss in early.take_news() + late.take_news() if isinstance(loss, Loss)} == {True}
     kept = [len(drain(store)) for store in (early, late)]
-    assert min(kept) > 400
+    assert min(kept) * 1_000 > alone // 4
     early.close()
     late.close()
+
+
+def size_while_stopped(directory: Path, processes: list[subprocess.Popen[str]]) -> int:
+    """Its size at one moment, and not one file's before and the next one's after what another process did."""
+    for process in processes:
+        os.kill(process.pid, signal.SIGSTOP)
+    for process in processes:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    size = size_of(directory)
+    for process in processes:
+        os.kill(process.pid, signal.SIGCONT)
+    return size
+
+
+@pytest.mark.parametrize("is_first_full", [False, True])
+def test_processes_that_write_at_once_stay_under_one_bound(directory: Path, is_first_full: bool) -> None:
+    """Four of them, each with three times as much as fits, at once or when one has filled it all; each keeps some."""
+    bound = 6 << 20
+    writers = [start("spool_writer.py", directory, SCOPE, bound) for _ in range(4)]
+    largest = 0
+    if is_first_full:
+        tell(writers[0])
+        largest = size_of(directory)
+    busy = writers[is_first_full:]
+    for writer in busy:
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    answers = [writer.stdout for writer in busy]
+    while select.select(answers, [], [], 0)[0] != answers:
+        select.select([], [], [], 0.02)  # they stand still for as long as it takes to look
+        largest = max(largest, size_while_stopped(directory, busy))
+    assert bound // 2 < largest <= bound
+    assert all(file.free > 0 for file in inventory.status(directory))
+    for writer in writers:
+        writer.communicate()
 
 
 def test_one_message_too_large_for_the_bound_is_lost_and_told(directory: Path) -> None:
@@ -392,6 +455,23 @@ def test_what_is_too_old_is_not_delivered(directory: Path, store: Store, clock: 
         Loss("spool_expired", True, 3, tuple(body for _, body in messages(0, 3))),
         Loss("spool_expired", False, 3, ()),
     }
+
+
+def test_much_that_is_too_old_goes_a_part_at_a_time(store: Store, clock: Clock) -> None:
+    """No call has all of it in memory, and none of it is delivered meanwhile; all of it is told."""
+    for first in range(0, 20_000, 500):
+        store.add(messages(first, first + 500, 1_000), owned=False)
+    clock.time += 7 * 86_400 + 1
+    store.add(messages(20_000, 20_001), owned=False)
+    found: list[int] = []
+    told: list[bytes] = []
+    while not found:
+        found = ordinals(store.claim(500_000, 2_500))
+        bodies = [body for loss in store.take_news() if isinstance(loss, Loss) for body in loss.bodies]
+        assert sum(map(len, bodies)) < 11_000_000
+        told += bodies
+    assert found == [20_000]
+    assert [int(body) for body in told] == list(range(20_000))
 
 
 def test_what_nobody_comes_for_expires_too(directory: Path, clock: Clock) -> None:

@@ -20,20 +20,31 @@ class Made(NamedTuple):
     properties: dict[str, Any]
 
 
-def make(number: int, padding: str = "") -> Made:
-    """Event `number`, with a new dict at each call, as a request would make it; `padding` makes it larger.
+def make(number: int) -> Made:
+    """Event `number`, with a new dict at each call, as a request would make it.
 
     Without distinct ids gzip would find each event in the one before; with the same dict each time, a library that
     queues its caller's dict would seem to need no memory.
     """
-    distinct = f"{number * _SPREAD & 0xFFFFFFFFFFFFFFFF:016x}"
-    properties: dict[str, Any] = {
+    distinct = _distinct(number)
+    properties = {
         "order_id": MARK + distinct[:12],
-        "affiliation": "Google Store",
+        "affiliation": "Google Merchandise Store",
         "total": number % 9973 / 100,
         "currency": "EUR",
-        "products": [{"product_id": distinct, "sku": "45790-32", "price": 19, "quantity": 1}],
+        "products": [{"product_id": distinct, "sku": "45790", "price": 19, "quantity": 1}],
     }
-    if padding:
-        properties["comment"] = padding
     return Made(f"session-{number % 1000:03}", f"user-{number % 1000:03}", properties)
+
+
+def make_sized(number: int, size: int) -> Made:
+    """The same with properties that are so many bytes of JSON, at least 60."""
+    properties = {"order_id": MARK + _distinct(number)[:12], "comment": "x" * (size - _SMALLEST)}
+    return Made(f"session-{number % 1000:03}", f"user-{number % 1000:03}", properties)
+
+
+def _distinct(number: int) -> str:
+    return f"{number * _SPREAD & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+_SMALLEST = len('{"order_id":"","comment":""}') + 24

@@ -70,6 +70,14 @@ WHOLE = (
         )
         for server in ("live", "refused", "silent")
     ),
+    Case(
+        "flush-at",
+        "CPU of an event at 2,000 a second, by `flush_at`",
+        "by_flush_at",
+        {"rate": 2_000, "seconds": 2},
+        libraries=FEW,
+        rounds=3,
+    ),
     Case("greenlets", "CPU of an event by greenlets", "by_greenlets", {"events": 10_000}, libraries=FEW, rounds=3),
     Case("sizes", "CPU of an event by bytes of properties", "by_size", {"size": 4_000_000}, libraries=FEW, rounds=3),
     Case("waiting", "A call by waiting messages", "by_waiting", server="silent", libraries=FEW, rounds=1),

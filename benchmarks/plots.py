@@ -7,9 +7,11 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot
+from matplotlib.ticker import NullFormatter
 
 from benchmarks import plan
 from benchmarks.figures import FIGURES, Figure
+from benchmarks.report import number
 from benchmarks.results import Results
 
 STYLE = {
@@ -29,7 +31,7 @@ BARS = tuple(
 LINES = (
     ("greenlets", "CPU an event, µs", "greenlets that track in turn"),
     ("sizes", "CPU an event, µs", "bytes of an event's properties"),
-    ("waiting", "a `track()`, median, µs", "messages that wait already"),
+    ("waiting", "a track() call, median, µs", "messages that wait already"),
 )
 
 
@@ -62,8 +64,8 @@ def _bars(axes: Any, figure: Figure, results: Results) -> None:
     medians = {name: spread.median for name, spread in spreads.items() if spread}
     colours = [OURS if name == plan.OURS else OTHERS if name in plan.PEERS else FLOOR for name in medians]
     bars = axes.barh(list(medians), list(medians.values()), color=colours)
-    axes.bar_label(bars, fmt="{:,.3g}", padding=3)
-    axes.set_title(f"{figure.title}, {figure.unit}", loc="left")
+    axes.bar_label(bars, fmt=number, padding=3)
+    axes.set_title(f"{figure.title}, {figure.unit}".replace("`", ""), loc="left")
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
 
@@ -79,6 +81,10 @@ def _growth(results: Results) -> Any:
             }
             if points and library != plan.HARNESS:
                 axes.plot(list(points), list(points.values()), marker="o", markersize=3, label=library)
-        axes.set(xscale="log", yscale="log", xlabel=along, title=up)
-    all_axes[0].legend(frameon=False)
+        axes.set(xscale="log", yscale="log", xlabel=along)
+        axes.set_title(up, loc="left")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    picture.legend(*all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return picture

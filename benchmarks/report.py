@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import plan
 from benchmarks.figures import Standing, standings
+from benchmarks.measures import shutdown
 from benchmarks.results import Results, Spread
 
 FOLDER = Path(__file__).parent
@@ -30,11 +33,15 @@ def write(results: Results) -> None:
 
 def head() -> str:
     """The machine, the versions, and how to read the rest."""
-    versions = ", ".join(f"{name} {_version(name)}" for name in VERSIONS)
+    made = textwrap.fill(
+        f"Made by `tox -e bench` on {date.today():%d %B %Y}: {_processor()}, {os.cpu_count()} cores, "
+        f"{platform.system()} {platform.release()}, {platform.python_implementation()} {platform.python_version()}, "
+        f"{', '.join(f'{name} {_version(name)}' for name in VERSIONS)}.",
+        width=120,
+    )
     return f"""# Results
 
-Made by `tox -e bench` on {date.today():%d %B %Y}: {_processor()}, {os.cpu_count()} cores, {platform.system()}
-{platform.release()}, {platform.python_implementation()} {platform.python_version()}. Versions: {versions}.
+{made}
 
 Each library in a process of its own on one core, monkey-patched by gevent first, against a sink that counts on the
 other; an event of 449 bytes, `flush_at=100` where nothing else is said. The libraries took turns, and figures are
@@ -53,10 +60,10 @@ def _standings(all_of_them: Sequence[Standing]) -> str:
     rows = [
         [
             f"{standing.figure.title}{f', {standing.figure.unit}' if standing.figure.unit else ''}",
-            f"**{_number(standing.ours)}**",
-            _number(standing.official),
-            f"{_number(standing.best)} ({standing.best_name})" if standing.best_name else "–",
-            _number(standing.floor),
+            f"**{number(standing.ours)}**",
+            number(standing.official),
+            f"{number(standing.best)} ({standing.best_name})" if standing.best_name else "–",
+            number(standing.floor),
             "; ".join(
                 f"{bound.words} {'?' if bound.reached is None else '✓' if bound.reached else '✗'}"
                 for bound in standing.bounds()
@@ -78,25 +85,27 @@ def _case(case: plan.Case, results: Results) -> Iterator[str]:
 
 def _title(name: str) -> str:
     """A figure's name as a column's: `late_p999_ms` is "late p99.9, ms"."""
+    if name.endswith("_per_s"):
+        return f"{name.removesuffix('_per_s')} a second"
     words, _, unit = name.rpartition("_")
     if unit in UNITS and words:
         return f"{words.replace('_', ' ').replace('p999', 'p99.9')}, {UNITS[unit]}"
-    return f"{int(name):,}" if name.isdigit() else name.replace("_per_s", " a second").replace("_", " ")
+    return f"{int(name):,}" if name.isdigit() else name.replace("_", " ")
 
 
 def _spread(spread: Spread | None) -> str:
     if spread is None:
         return "–"
-    middle = _number(spread.median)
-    return middle if spread.low == spread.high else f"{middle} ({_number(spread.low)} to {_number(spread.high)})"
+    middle = number(spread.median)
+    return middle if spread.low == spread.high else f"{middle} ({number(spread.low)} to {number(spread.high)})"
 
 
-def _number(value: float | None) -> str:
-    """To three digits; large ones whole, with commas."""
+def number(value: float | None) -> str:
+    """To three digits; large ones whole, with commas; "–" for none."""
     if value is None:
         return "–"
-    if value == float("inf"):
-        return "over 20"
+    if math.isinf(value):
+        return f"over {shutdown.PATIENCE:g}"  # only a shutdown goes on for ever
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.measures.subject import Figures
-from benchmarks.plan import Case
+from benchmarks.plan import HARNESS, Case
 from benchmarks.results import Results
 from benchmarks.servers import SUBJECT_CORE, pin, server
 from benchmarks.subject import Task
@@ -38,7 +38,7 @@ def run_once(case: Case, library: str) -> Figures:
     with server(case.server) as to:
         task = Task(case.measure, library, case.setting, to.url, case.arguments)
         figures = _figures(task)
-    if "sent" in figures and library != "nothing":
+    if "sent" in figures and library != HARNESS:
         figures["lost"] = figures.pop("sent") - to.counts.events
     return figures
 

@@ -14,6 +14,7 @@ MEASURES: dict[str, Callable[..., Figures]] = {
     "memory": memory.measure,
     "imports": imports.measure,
     "shutdown": shutdown.measure,
+    "by_flush_at": growth.by_flush_at,
     "by_greenlets": growth.by_greenlets,
     "by_size": growth.by_size,
     "by_waiting": growth.by_waiting,

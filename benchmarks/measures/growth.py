@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 from time import monotonic, perf_counter_ns, process_time
 
@@ -9,8 +10,10 @@ import gevent
 from gevent.pool import Group
 
 from benchmarks import event
+from benchmarks.measures.steady import load
 from benchmarks.measures.subject import Figures, Subject
 
+FLUSH_AT = (1, 10, 100, 1000)
 GREENLETS = (1, 10, 100, 1000, 10_000)
 SIZES = (100, 340, 1000, 4000, 16_000, 32_000)
 WAITING = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
@@ -19,6 +22,19 @@ SAMPLE = 1000
 BURST = 20
 PATIENCE = 15.0
 """Seconds that filling a queue may take; what waits beyond it is left out."""
+
+
+def by_flush_at(subject: Subject, rate: int, seconds: int) -> Figures:
+    """CPU of an event, in µs, at a steady load, by the option `flush_at`; each for so many seconds."""
+    figures = {}
+    for flush_at in FLUSH_AT:
+        library = replace(subject, setting=replace(subject.setting, flush_at=flush_at)).start_warm()
+        cpu = process_time()
+        events, _ = load(library, rate, seconds)
+        library.flush()
+        figures[str(flush_at)] = (process_time() - cpu) / events * 1e6
+        library.close()
+    return figures
 
 
 def by_greenlets(subject: Subject, events: int) -> Figures:
@@ -48,13 +64,11 @@ def by_size(subject: Subject, size: int) -> Figures:
     """CPU of an event, in µs, by the bytes of its properties; so many bytes are sent at each."""
     library = subject.start_warm()
     figures = {}
-    least = len(str(event.make(0).properties))
     for each in SIZES:
-        padding = "x" * (each - least)
         events = max(min(size // each, 5000), 200)
         cpu = process_time()
         for number in range(events):
-            library.track(*event.make(number, padding))
+            library.track(*event.make_sized(number, each))
             if number % BURST == BURST - 1:
                 gevent.idle()
         library.flush()

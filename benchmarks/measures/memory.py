@@ -31,7 +31,7 @@ def measure(subject: Subject, events: int) -> Figures:
     gevent.sleep(SETTLED)
     return {
         "bytes": (resident() - memory) / events,
-        "objects": round((len(gc.get_objects()) - objects) / events, 2),
+        "objects": max(round((len(gc.get_objects()) - objects) / events, 2), 0.0),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from benchmarks import plan
 from benchmarks.figures import FIGURES, Figure
@@ -83,7 +83,7 @@ def _growth(results: Results) -> Any:
                 axes.plot(list(points), list(points.values()), marker="o", markersize=3, label=library)
         axes.set(xscale="log", yscale="log", xlabel=along)
         axes.set_title(up, loc="left")
-        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
     picture.legend(*all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)

@@ -10,7 +10,7 @@ import gevent
 from gevent.pool import Group
 
 from benchmarks import event
-from benchmarks.measures.steady import load
+from benchmarks.measures.steady import cpu_of
 from benchmarks.measures.subject import Figures, Subject
 
 FLUSH_AT = (1, 10, 100, 1000)
@@ -29,10 +29,7 @@ def by_flush_at(subject: Subject, rate: int, seconds: int) -> Figures:
     figures = {}
     for flush_at in FLUSH_AT:
         library = replace(subject, setting=replace(subject.setting, flush_at=flush_at)).start_warm()
-        cpu = process_time()
-        events, _ = load(library, rate, seconds)
-        library.flush()
-        figures[str(flush_at)] = (process_time() - cpu) / events * 1e6
+        figures[str(flush_at)] = cpu_of(library, rate, seconds)
         library.close()
     return figures
 

@@ -31,7 +31,7 @@ def measure(subject: Subject, events: int) -> Figures:
     gevent.sleep(SETTLED)
     return {
         "bytes": (resident() - memory) / events,
-        "objects": max(round((len(gc.get_objects()) - objects) / events, 2), 0.0),
+        "objects": max(0.0, round((len(gc.get_objects()) - objects) / events, 2)),
     }
 
 

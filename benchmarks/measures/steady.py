@@ -14,19 +14,18 @@ from benchmarks import event
 from benchmarks.libraries import Library
 from benchmarks.measures.subject import Figures, Subject
 
-PERIOD = 0.001
+CALM, TICKER = 0.005, 0.001
+"""Seconds between two wakings of the tracker. A waking costs 10 to 20 µs, which would hide what an event costs."""
 
 
 def measure(subject: Subject, rate: int, seconds: int) -> Figures:
-    """`rate` events a second for so many seconds, and as long once more under `greenlet.settrace`, which costs CPU."""
+    """`rate` events a second for so many seconds; then as long under `greenlet.settrace`, in a ticker's small steps."""
     library = subject.start_warm()
-    cpu = process_time()
-    events, late_ns = load(library, rate, seconds)
-    library.flush()
-    cpu = process_time() - cpu
-    slices_ns = slices(lambda: load(library, rate, seconds))
+    late_ns = array("q")
+    cpu_us = cpu_of(library, rate, seconds)
+    slices_ns = slices(lambda: late_ns.extend(load(library, rate, seconds, TICKER)))
     return {
-        "cpu_us": cpu / events * 1e6,
+        "cpu_us": cpu_us,
         "late_p999_ms": quantiles(late_ns, n=1000, method="inclusive")[-1] / 1e6,
         "late_max_ms": max(late_ns) / 1e6,
         "slice_p999_ms": quantiles(slices_ns, n=1000, method="inclusive")[-1] / 1e6,
@@ -34,20 +33,28 @@ def measure(subject: Subject, rate: int, seconds: int) -> Figures:
     }
 
 
-def load(library: Library, rate: int, seconds: int) -> tuple[int, array[int]]:
-    """Track what is due each millisecond; returns the number of events, and how late each waking was."""
+def cpu_of(library: Library, rate: int, seconds: int) -> float:
+    """CPU of an event in µs, to its delivery."""
+    cpu = process_time()
+    load(library, rate, seconds, CALM)
+    library.flush()
+    return (process_time() - cpu) / (rate * seconds) * 1e6
+
+
+def load(library: Library, rate: int, seconds: int, period: float) -> array[int]:
+    """Track what is due each `period`, `rate * seconds` events in all; returns how late each waking was, in ns."""
     track = library.track
     late_ns = array("q")
     number = 0
     began = perf_counter()
-    while (elapsed := perf_counter() - began) < seconds:
-        while number < elapsed * rate:
+    while number < rate * seconds:
+        while number < min((perf_counter() - began) * rate, rate * seconds):
             track(*event.make(number))
             number += 1
         asleep = perf_counter_ns()
-        gevent.sleep(PERIOD)
-        late_ns.append(perf_counter_ns() - asleep - int(PERIOD * 1e9))
-    return number, late_ns
+        gevent.sleep(period)
+        late_ns.append(perf_counter_ns() - asleep - int(period * 1e9))
+    return late_ns
 
 
 def slices(work: Callable[[], object]) -> array[int]:

@@ -20,7 +20,10 @@ def main() -> int:
     arguments = parser.parse_args()
 
     chosen = plan.QUICK if arguments.quick else plan.WHOLE
-    results = run(case for case in chosen if not arguments.only or case.name in arguments.only)
+    cases = [case for case in chosen if not arguments.only or case.name in arguments.only]
+    if not cases:
+        parser.error(f"the quick mode has {', '.join(case.name for case in chosen)}")
+    results = run(cases)
     print(report.text(results))
     if arguments.quick:
         lost = lost_shares(results)

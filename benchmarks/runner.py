@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measures.subject import Figures
@@ -20,10 +20,9 @@ LONGEST = 180.0
 """Seconds after which a subject is killed, and its run left out."""
 
 
-def run(cases: Iterable[Case]) -> Results:
+def run(cases: Sequence[Case]) -> Results:
     """All cases; what a machine does meanwhile meets every library alike, since they take turns."""
     results = Results()
-    cases = list(cases)
     for turn in range(max(case.rounds for case in cases)):
         for case in cases:
             if turn < case.rounds:

@@ -14,13 +14,14 @@ test = [
     *cli,
     *oauth,
     "attrs",
-    "coverage[toml]>=7.4",
     "gunicorn",
     "hypothesis",
     "numpy",
     "pydantic>=2",
     "pytest>=8",
+    "pytest-cov>=7",
     "pytest-timeout",
+    "pytest-xdist>=3.6",
     "trustme",
 ]
 

@@ -84,8 +84,8 @@ def test_gzip_and_identity_are_undone() -> None:
     ("data", "encoding", "status"),
     [
         (b"not gzip", "gzip", 400),
-        (gzip.compress(b"{}" * 100)[:-9], "gzip", 400),
-        (gzip.compress(b"{}") + b"more", "gzip", 400),
+        (gzip.compress(b"{}" * 100, mtime=0)[:-9], "gzip", 400),
+        (gzip.compress(b"{}", mtime=0) + b"more", "gzip", 400),
         (zlib.compress(b"{}"), "deflate", 415),
         (b"", "gzip", 400),
     ],

@@ -269,7 +269,6 @@ def test_an_early_refresh_that_fails_costs_nothing(server: TokenServer, source: 
         Peer.reset,
         lambda peer: peer.sock.sendall(b"garbage\r\n\r\n"),
     ],
-    ids=str,
 )
 def test_what_can_pass_is_tried_again(
     server: TokenServer, source: TokenSource, clock: Clock, fault: Callable[[Peer], object]

@@ -129,7 +129,7 @@ WRONG_IDS = [
 WRONG_IDS += [1j, b"u", ["u"], {"u": 1}, object(), date(2026, 1, 1)]
 
 
-@pytest.mark.parametrize("wrong", WRONG_IDS, ids=repr)
+@pytest.mark.parametrize("wrong", WRONG_IDS, ids=lambda value: f"{type(value).__name__}:{value!s:.9}")
 def test_other_ids_are_refused(wrong):
     """With the argument and the type in the text."""
     for argument, call in {

@@ -190,8 +190,9 @@ class Listener:
         elif then == "away":
             self._server.close()
             gevent.spawn_later(fault["away"], self._come_back)
-            for each in [peer, *self._idle]:
-                each.reset()
+            peer.reset()
+            for each in list(self._idle):
+                each.sock.close()  # a reset would take back the answer that it may just have got
         elif then == "unaccepted":
             self._is_unaccepting = True
             peer.sock.close()

@@ -10,6 +10,8 @@ from operator import length_hint
 
 from gevent.queue import Queue
 
+from segment_gevent.events.batch import Batch
+
 AGE_STEP = 0.1
 """Seconds between two marks of the buffer's age: one float a tenth of a second, and none a message."""
 
@@ -79,10 +81,6 @@ class Buffer:
             self._on_mark()
         return True
 
-    def peek(self) -> bytes | None:
-        """The oldest message, which stays."""
-        return self._queue.peek_nowait() if self.waiting() else None
-
     def take(self) -> bytes:
         """The oldest message, which leaves.
 
@@ -90,16 +88,30 @@ class Buffer:
             gevent.queue.Empty: none waits.
         """
         message = self._queue.get_nowait()
-        size = len(message)
+        self._account(1, len(message))
+        return message
+
+    def fill(self, batch: Batch) -> None:
+        """Move the oldest messages into an empty batch, as many as fit."""
+        # The deque within: `get_nowait` would do the same, at six times the cost for a batch of a hundred.
+        queue = self._queue.queue
+        try:
+            batch.take_from(queue)
+        finally:  # what is raised here, a signal handler raised: the last message may be in both, and leaves now
+            if queue and batch.messages and queue[0] is batch.messages[-1]:
+                queue.popleft()
+            self._account(len(batch), sum(map(len, batch.messages)))
+
+    def _account(self, messages: int, size: int) -> None:
+        """So many messages, of so many bytes, have left."""
         self._bytes_out += size
-        self.taken += 1
+        self.taken += messages
         while len(self._marks) > 1 and self._marks[1][0] <= self.taken:
             self._marks.popleft()
         if not self.waiting():
             # The next message must open a new mark, or it would look as old as this one.
             self._marks.clear()
             self._next_mark = 0.0
-        return message
 
     def tail(self, ordinal: int) -> list[bytes]:
         """The messages that wait, from `ordinal` on, oldest first; takes time for these alone. Not while one takes."""
@@ -108,15 +120,3 @@ class Buffer:
             number = length_hint(backwards) - (ordinal - self.taken)
             with suppress(RuntimeError):  # another thread, or a signal handler, put one in since
                 return list(islice(backwards, max(0, number)))[::-1]
-
-    def mend(self, first: int, messages: list[bytes]) -> None:
-        """Make the counts right after a signal handler raised in the midst of a taking.
-
-        Args:
-            first: what `taken` was before.
-            messages: what was taken; the last of them may still wait, and leaves now.
-        """
-        if messages and self.peek() is messages[-1]:
-            self._queue.get_nowait()
-        self.taken = first + len(messages)
-        self._bytes_out = self._bytes_in - sum(map(len, list(self._queue.queue)))

@@ -178,21 +178,13 @@ class Flights:
                 back[0].carrier = getcurrent()
                 self.out.append(back[0])
                 return back[0]
-            message = self._buffer.peek()
-            if message is None:
+            if not self._buffer.waiting():
                 return None
             flight = Flight(self._envelope, first=self._buffer.taken, since=self._buffer.oldest or time.monotonic())
             flight.carrier = getcurrent()
             flight.is_extra = is_extra
             self.out.append(flight)
-            try:
-                while message is not None and flight.fits(message):
-                    flight.add(message)
-                    self._buffer.take()
-                    message = self._buffer.peek()
-            except BaseException:  # of a signal handler
-                self._buffer.mend(flight.first, flight.messages)
-                raise
+            self._buffer.fill(flight)
             self.last_new = time.monotonic()
             return flight
 

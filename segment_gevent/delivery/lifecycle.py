@@ -184,6 +184,16 @@ def rest(seconds: float, over: Event, *, ref: bool) -> None:
         timer.close()
 
 
+def turn() -> None:
+    """Let this thread's loop turn once: all that is ready runs, I/O too, which `gevent.sleep(0)` gives no turn."""
+    hub = get_hub()
+    timer = hub.loop.timer(0)
+    try:
+        hub.wait(timer)
+    finally:
+        timer.close()
+
+
 class BorrowedHub:
     """A context in which a thread may wait on gevent's events; a hub made for it alone goes with it.
 

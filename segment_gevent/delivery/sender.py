@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import time
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from segment_gevent.counters import Counters
 from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.answers import asked_wait, says_too_large
 from segment_gevent.delivery.authorization import Authorization
+from segment_gevent.delivery.compression import PIECE, gzipped
 from segment_gevent.delivery.flights import Flight
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import DeliveryError
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     import logging
 
     import requests
-
-GZIP_WINDOW = 31
-"""zlib's largest window, 15 bits, plus 16 for a gzip header and trailer."""
 
 
 class Outcome(NamedTuple):
@@ -148,6 +145,12 @@ class Sender:
             pause.set()
 
     def _attempt(self, flight: Flight, until: float | None, *, is_background: bool) -> requests.Response:
+        flight.sent_at = stamp(time.time())
+        body = flight.body(flight.sent_at)
+        if len(body) > PIECE:
+            lifecycle.turn()  # packing, compressing and sending a large body are slices of 0.1 to 0.2 ms each
+        if self._options.gzip:
+            body = gzipped(body, self._options.gzip_level, between=lifecycle.turn)
         now = time.monotonic()
         seconds = self._options.send_timeout if until is None else min(self._options.send_timeout, until - now)
         if seconds <= 0 or self._pid != os.getpid():
@@ -159,10 +162,6 @@ class Sender:
         else:
             flight.started = now
         flight.attempts += 1
-        flight.sent_at = stamp(time.time())
-        body = flight.body(flight.sent_at)
-        if self._options.gzip:
-            body = _gzipped(body, self._options.gzip_level)
         response = self._send(flight, body, headers, seconds, is_background=is_background)
         status = response.status_code
         self._counters.count_sent(len(body), status)
@@ -273,11 +272,6 @@ class Sender:
         if self._is_failing:
             self._is_failing = False
             self._logger.info("delivery to %s works again", self._options.host)
-
-
-def _gzipped(body: bytes, level: int) -> bytes:
-    compressor = zlib.compressobj(level, zlib.DEFLATED, GZIP_WINDOW)
-    return compressor.compress(body) + compressor.flush()
 
 
 def _asked_wait(error: DeliveryError) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import orjson
 
 from segment_gevent.events.encoding import encode
@@ -69,6 +71,23 @@ class Batch:
         """Add `message`, whether it fits or not; in constant time."""
         self.size += len(message) + (len(self.messages) > 0)  # a comma before all but the first
         self.messages.append(message)
+
+    def take_from(self, queue: deque[bytes]) -> None:
+        """Move messages over from the left end of `queue`, as long as they fit.
+
+        Where something is raised in the midst, by a signal handler, the batch has all that left the queue.
+        """
+        messages, size = self.messages, self.size
+        try:
+            while queue and len(messages) < BATCH_MESSAGES:
+                message = queue[0]
+                size += len(message) + (len(messages) > 0)
+                if size > BATCH_BYTES:
+                    break
+                messages.append(message)
+                queue.popleft()
+        finally:
+            self.size = self._envelope.size + sum(map(len, messages)) + max(0, len(messages) - 1)
 
     def body(self, sent_at: str) -> bytes:
         """Return the JSON of a request; `sent_at`, its time, is taken anew for each attempt."""

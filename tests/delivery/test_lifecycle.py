@@ -17,6 +17,7 @@ import pytest
 from gevent.event import Event
 
 from segment_gevent import Client, Stats
+from segment_gevent.delivery import lifecycle
 from segment_gevent.testing import Hold, RecordingTransport, ScriptedTransport, Sent, response
 
 MakeClient = Callable[..., Client]
@@ -373,3 +374,16 @@ def test_a_client_made_where_no_hub_turns_uses_the_hub_that_does(make_client: Ma
     assert tracking.get() is True
     alive.set()
     in_thread(thread.join)
+
+
+def test_a_turn_lets_io_through() -> None:
+    """What `gevent.sleep(0)` does not: a socket that is ready has its reader run meanwhile."""
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs:
+        heard: list[bytes] = []
+        gevent.spawn(lambda: heard.append(ours.recv(9)))
+        lifecycle.turn()  # the reader waits now
+        theirs.send(b"ready")
+        lifecycle.turn()
+        lifecycle.turn()
+        assert heard == [b"ready"]

@@ -1,6 +1,7 @@
 """Batches: exact sizes, both sides of each limit, and the envelope."""
 
 import json
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,43 @@ def test_the_bytes_are_used_up_to_the_limit(write_key, lengths):
     batch.add(message_of(room))
     assert len(batch.body(SENT_AT)) == batch.size == BATCH_BYTES
     assert not batch.fits(b"0")
+
+
+@given(st.lists(st.integers(8, 32_768), max_size=40), st.booleans())
+def test_a_queue_is_taken_up_to_the_limit(lengths, is_short):
+    """The messages that `fits` would let in one by one, in their order; the rest stays."""
+    waiting = [message_of(length) for length in lengths] * (1 if is_short else 3)
+    wanted, batch, queue = Batch(Envelope("key")), Batch(Envelope("key")), deque(waiting)
+    while len(wanted) < len(waiting) and wanted.fits(waiting[len(wanted)]):
+        wanted.add(waiting[len(wanted)])
+    batch.take_from(queue)
+    assert (batch.messages, batch.size) == (wanted.messages, wanted.size)
+    assert batch.messages + list(queue) == waiting
+
+
+def test_2500_are_taken_from_a_queue():
+    """And no more, however small."""
+    batch, queue = Batch(Envelope("key")), deque([b"{}"] * (BATCH_MESSAGES + 1))
+    batch.take_from(queue)
+    assert (len(batch), len(queue)) == (BATCH_MESSAGES, 1)
+    assert batch.size == len(batch.body(SENT_AT))
+
+
+def test_nothing_is_lost_where_a_signal_handler_raises():
+    """What left the queue is in the batch, whose size says so."""
+
+    class Interrupted(deque):
+        def popleft(self):
+            super().popleft()
+            if len(self) == 2:
+                raise KeyboardInterrupt
+            return b""
+
+    batch, queue = Batch(Envelope("key")), Interrupted([b"0", b"1", b"2", b"3"])
+    with pytest.raises(KeyboardInterrupt):
+        batch.take_from(queue)
+    assert batch.messages + list(queue) == [b"0", b"1", b"2", b"3"]
+    assert batch.size == len(batch.body(SENT_AT))
 
 
 def test_messages_are_taken_up_to_the_limit():

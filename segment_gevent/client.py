@@ -322,11 +322,14 @@ class Client:
 
 
 def _begin_to_look(reference: weakref.ref[Client]) -> None:
-    """In the hub, when it first turns, in a forked child too: look into the spool now and then."""
+    """In the hub, when it first turns, in a forked child too: look into the spool now and then.
+
+    Not where it turns only because the process ends, as that of a server's master does, which leaves the spool alone.
+    """
     from segment_gevent.delivery.replays import LOOK_EVERY  # with sqlite3, where there is a spool
 
     client = reference()
-    if client is not None:
+    if client is not None and not lifecycle.is_ending():
         client.look()
         lifecycle.every(LOOK_EVERY, client.look)
 

@@ -217,6 +217,7 @@ _heirs: weakref.WeakSet[Heir] = weakref.WeakSet()
 _survivor: int | None = None
 _is_hooked = False
 _exit_pid: int | None = None
+_ending_pid: int | None = None
 
 
 def register(pipeline: Pipeline) -> None:
@@ -318,8 +319,15 @@ def _at_uwsgi_exit() -> None:
 
 def finish_all() -> None:
     """The process ends: shut down every pipeline, each within its `shutdown_timeout`."""
+    global _ending_pid
+    _ending_pid = os.getpid()
     for pipeline, deadline in _hastened():
         pipeline.finish(deadline)
+
+
+def is_ending() -> bool:
+    """Whether this process shuts its pipelines down, for it ends."""
+    return _ending_pid == os.getpid()
 
 
 def flush_all() -> None:

@@ -95,10 +95,11 @@ class Replays:
         now = time.monotonic()
         if now < self._next_look:
             return None
-        if self._pieces:
-            return self._pieces.pop(0)
+        # The rested first: where each piece of a batch fails once, their success shortens the wait for the others.
         if (rested := self._rested(now)) is not None:
             return rested
+        if self._pieces:
+            return self._pieces.pop(0)
         if sum(replay.size for replay in self._resting) < RESTING_BYTES and (claimed := self._claim()) is not None:
             return claimed
         self._has_more = bool(self._resting)

@@ -238,6 +238,25 @@ def test_a_piece_that_fails_again_and_again_holds_up_no_other(make: MakeClient) 
     assert delivered == {**dict.fromkeys("1234", 1), **{f"later {number}": 2 for number in range(3)}}
 
 
+def test_pieces_that_each_fail_once_do_not_add_up_their_waits(make: MakeClient) -> None:
+    """The first is tried again before the last was tried at all, and its success has the others come sooner."""
+    seen: set[str] = set()
+
+    def judge(sent: Sent) -> int:
+        if len(sent.messages) > 1:
+            return 400
+        name = events(sent)[0]
+        return 200 if name in seen else (seen.add(name), 503)[1]
+
+    transport = ScriptedTransport()
+    client = make(transport=transport)
+    spool(client, transport, *"1234")
+    transport.script += [judge] * 100
+    until(lambda: client.stats.replayed == 4)
+    singles = [events(sent)[0] for sent in transport.sent if len(sent.messages) == 1]
+    assert singles.index("1", 1) < singles.index("4")
+
+
 def test_a_replay_waits_as_long_as_the_server_asks(make: MakeClient) -> None:
     """With any answer that is tried again, and although others are delivered meanwhile."""
 

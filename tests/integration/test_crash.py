@@ -19,7 +19,9 @@ from servers.local_segment import LocalSegment
 from servers.program import PROGRAMS, ROOT, Process, program
 from servers.web_server import WebServer, gunicorn, uwsgi
 
+from segment_gevent import Client
 from segment_gevent.delivery import inventory
+from segment_gevent.testing import ScriptedTransport, response
 
 RATE = 2_000
 JOURNAL_INTERVAL = 0.02
@@ -254,3 +256,15 @@ def test_a_master_never_opens_the_spool(master: str, segment_server: LocalSegmen
 
 def children(process: Process) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_a_process_that_only_ends_leaves_the_spool_alone(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """A master's hub turns for the first time when it delivers its own messages at its exit: too late to replay."""
+    broken = ScriptedTransport(*[response(503)] * 2)
+    before = Client("write-key", host=segment_server.url, spool_dir=tmp_path, transport=broken, max_retries=0)
+    before.track(user_id="ends", event="Left")
+    assert not before.shutdown(20)
+    with program("spool_idle", segment_server.url, str(tmp_path)) as process:
+        process.ended().check()
+    assert [message["event"] for message in segment_server.messages()] == ["Counted"]
+    assert [orjson.loads(message.body)["event"] for message in inventory.messages(tmp_path)] == ["Left"]

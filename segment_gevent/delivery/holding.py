@@ -217,7 +217,8 @@ class Holding:
         self._do(lambda journal: journal.shrink(spare=spare))
 
     def is_empty(self) -> bool:
-        return not self._do(lambda journal: journal.oldest(messages=1, size=0))
+        """Whether nothing is left in it, but what has its fate and could not be deleted."""
+        return not self._do(lambda journal: journal.oldest(messages=1, size=0, skip=self._settled))
 
     def leave(self, *, delete: bool) -> None:
         """Close the file and let others have it, or delete it. Never raises."""

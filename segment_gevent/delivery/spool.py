@@ -160,8 +160,15 @@ class Store:
     def settle(self, ids: Iterable[RowId]) -> None:
         """Delete claimed messages: each has its fate. If that fails they are not claimed again by this store."""
         for holding, ordinals in self._by_file(ids):
-            holding.settle(ordinals)
-            self._drop_if_empty(holding)
+            try:
+                holding.settle(ordinals)
+            except SpoolError:
+                # What is deleted goes through a log, for which a full disk has no room; a file as a whole can go.
+                if not holding.is_empty():
+                    raise
+                self._let_go(holding, delete=True)
+            else:
+                self._drop_if_empty(holding)
 
     def release(self, ids: Iterable[RowId]) -> None:
         """Let claimed messages be claimed again. Touches no disk."""
@@ -278,7 +285,10 @@ class Store:
             self._let_go(holding, delete=True)
 
     def _let_go(self, holding: Holding, *, delete: bool) -> None:
-        del self._taken_over[holding.file.stem]
+        if holding is self._own:
+            self._own = None
+        else:
+            del self._taken_over[holding.file.stem]
         holding.leave(delete=delete)
 
     def _by_file(self, ids: Iterable[RowId]) -> list[tuple[Holding, list[int]]]:

@@ -561,6 +561,12 @@ def test_a_disk_that_is_full_for_a_while(directory: Path) -> None:
     assert report["all"]
 
 
+@pytest.mark.parametrize("whose", ["own", "left"])
+def test_what_was_sent_leaves_a_full_disk_too(directory: Path, whose: str) -> None:
+    """Its rows can't be deleted, but their file can: no later process sends them again, and there is room."""
+    assert run("spool_full_drain.py", directory, SCOPE, whose) == {"claimed": 60, "files": []}
+
+
 def test_a_directory_that_may_only_be_read(tmp_path: Path) -> None:
     """Adding raises, and asking for what is there finds nothing or raises; neither hangs."""
     store = Store(tmp_path, SCOPE)

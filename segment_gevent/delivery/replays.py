@@ -16,7 +16,7 @@ from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.spool import Row, RowId
-from segment_gevent.delivery.storage import Storage
+from segment_gevent.delivery.storage import READING, Storage
 from segment_gevent.delivery.waiter import Waiter
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Envelope
 
@@ -130,7 +130,7 @@ class Replays:
             store.release([row.id for row in rows])
 
         self._next_look = time.monotonic() + LOOK_EVERY  # for another greenlet: one look at a time
-        rows = self._storage.result(claim, orphaned=forget)
+        rows = self._storage.result(claim, orphaned=forget, proves=READING)
         if not rows:
             return None
         self._next_look = 0.0  # there may be more

@@ -20,6 +20,10 @@ from segment_gevent.words import counted
 
 T = TypeVar("T")
 
+READING = "reading"
+WRITING = "writing"
+"""A full disk can still be read: one says nothing of the other."""
+
 
 class Storage:
     """One client's store, and the thread that works on it."""
@@ -30,23 +34,34 @@ class Storage:
         self._fates = fates
         self._logger = logger
         self._pid = os.getpid()
-        self._is_failing = False
+        self._failing: set[str] = set()
         self._losses: dict[str, Trouble] = {}
 
     def run(
-        self, work: Callable[[], object], *, until: float | None = None, orphaned: Callable[[], object] | None = None
+        self,
+        work: Callable[[], object],
+        *,
+        until: float | None = None,
+        orphaned: Callable[[], object] | None = None,
+        proves: str | None = WRITING,
     ) -> bool:
         """Whether the disk did the work, as `result`."""
         forget = None if orphaned is None else lambda _: orphaned()
-        return self.result(lambda: (work(), True)[1], until=until, orphaned=forget) is True
+        return self.result(lambda: (work(), True)[1], until=until, orphaned=forget, proves=proves) is True
 
     def result(
-        self, work: Callable[[], T], *, until: float | None = None, orphaned: Callable[[T], object] | None = None
+        self,
+        work: Callable[[], T],
+        *,
+        until: float | None = None,
+        orphaned: Callable[[T], object] | None = None,
+        proves: str | None = WRITING,
     ) -> T | None:
         """What the work returns; None where the disk fails, or has not done it by the monotonic time `until`. Switches.
 
         Without `until` the disk has 30 s. What work comes to after its caller has left goes to `orphaned`. In a forked
         child None: a greenlet of the parent's may wake once more there, and would keep what the parent sends.
+        `proves` says what works if this does; None where there may have been nothing to do.
         """
         if self._pid != os.getpid():
             return None
@@ -54,10 +69,10 @@ class Storage:
         try:
             result = self._disk.run(work, timeout=timeout, orphaned=orphaned)
         except SpoolError as error:
-            self._say_failing(error)
+            self._say_failing(error, proves or WRITING)
             return None
         try:
-            self._say_works()
+            self._say_works(proves)
             self._tell_news()
         except BaseException:  # a log handler may switch, and the caller be killed there
             if orphaned is not None:
@@ -76,7 +91,7 @@ class Storage:
 
     def close(self, until: float) -> None:
         """Leave the files to others: by the monotonic time `until`, or else when the disk gets to it. Switches."""
-        if not self.run(self.store.close, until=until):
+        if not self.run(self.store.close, until=until, proves=None):
             self._disk.later(self.store.close)
         self._disk.close()
 
@@ -85,16 +100,18 @@ class Storage:
         self.store.abandon()
         self._disk.abandon()
 
-    def _say_failing(self, error: SpoolError) -> None:
-        if not self._is_failing:
-            self._is_failing = True
+    def _say_failing(self, error: SpoolError, what: str) -> None:
+        is_new = not self._failing
+        self._failing.add(what)
+        if is_new:
             self._logger.warning("the spool fails, and messages are kept in memory only: %s", error)
         self._tell_news()
 
-    def _say_works(self) -> None:
-        if self._is_failing:
-            self._is_failing = False
-            self._logger.info("the spool works again")
+    def _say_works(self, what: str | None) -> None:
+        if what in self._failing:
+            self._failing.discard(what)
+            if not self._failing:
+                self._logger.info("the spool works again")
 
     def _tell_news(self) -> None:
         for item in self.store.take_news():

@@ -17,7 +17,7 @@ from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN
 from segment_gevent.delivery.lifecycle import Home
-from segment_gevent.delivery.storage import Storage
+from segment_gevent.delivery.storage import WRITING, Storage
 from segment_gevent.delivery.waiter import Waiter
 
 
@@ -96,7 +96,7 @@ class Writer:
         def work() -> None:
             self._work([], removals)
 
-        if removals and not self._storage.run(work, until=until):
+        if removals and not self._storage.run(work, until=until, proves=None):
             self._storage.later(work)
 
     def abandon(self) -> None:
@@ -156,7 +156,8 @@ class Writer:
         if not self._flights.is_ours:
             end = self._written  # what was pending may have been handed out at the end, and nobody wrote it
         is_needed = bool(messages or removals)
-        self._cannot_write = is_needed and not self._storage.run(lambda: self._work(messages, removals))
+        proves = WRITING if messages else None
+        self._cannot_write = is_needed and not self._storage.run(lambda: self._work(messages, removals), proves=proves)
         if not self._cannot_write:
             self._have_written(end, missed, removals)
         self._notify()

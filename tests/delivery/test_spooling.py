@@ -434,8 +434,30 @@ def test_without_a_directory_delivery_goes_on_from_memory(
     track(client, "4")
     client.flush()
     check(client, delivered=1, failed=2, spooled=1)
-    assert len(lines(caplog, "works again")) >= 1
+    until(lambda: client.look() or lines(caplog, "the spool works again"))
     assert len(lines(caplog, "the spool fails")) == 1
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_disk_that_can_only_be_read_does_not_work_again(
+    durable: bool, make: MakeClient, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is read from it, and what there was nothing to write for, ends no trouble: it is said once, however long."""
+    caplog.set_level(logging.INFO, "segment_gevent")
+    client = make(transport=(transport := ScriptedTransport(503, 503, 503)), durable=durable)
+    track(client, "1")
+    client.flush()
+    (file,) = directory.glob("*.db")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    track(client, "2")
+    client.flush()
+    until(lambda: lines(caplog, "the spool fails"))
+    until(lambda: client.look() or len(transport.sent) == 3)
+    client.shutdown()
+    other.close()
+    assert len(lines(caplog, "the spool fails")) == 1
+    assert not lines(caplog, "the spool works again")
 
 
 @pytest.mark.parametrize(("kind", "spools_some"), [("full", True), ("read-only", False)])

@@ -11,7 +11,6 @@ from weakref import WeakSet
 
 from segment_gevent.client import Client, duration, listen
 from segment_gevent.counters import Stats
-from segment_gevent.delivery import signals
 from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess
 from segment_gevent.errors import NotInitializedError
 from segment_gevent.options import Options, Seconds
@@ -163,4 +162,6 @@ def install_signal_handlers() -> None:
     Raises:
         ValueError: not called in the main thread.
     """
+    from segment_gevent.delivery import signals  # few programs need it
+
     signals.install()

@@ -8,24 +8,28 @@ import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segment_gevent import checks
 from segment_gevent.counters import Stats
 from segment_gevent.delivery import lifecycle
-from segment_gevent.delivery.client_key import ClientKey
-from segment_gevent.delivery.disabled import Disabled
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.pipeline import Pipeline
 from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFailure, OnSuccess
 from segment_gevent.delivery.trouble import logger_for
-from segment_gevent.editing import Editor
 from segment_gevent.errors import ConfigError, ValidationError
 from segment_gevent.events import message
 from segment_gevent.events.message import Fields, Id
 from segment_gevent.events.timestamps import Timestamp
 from segment_gevent.options import Options, Seconds
 from segment_gevent.signatures import takes_options
+
+if TYPE_CHECKING:
+    import logging
+
+    from segment_gevent.delivery.client_key import ClientKey
+    from segment_gevent.delivery.disabled import Disabled
+    from segment_gevent.editing import Editor
 
 C = TypeVar("C")
 Listener = TypeVar("Listener", bound=Callable[..., object])
@@ -63,11 +67,11 @@ class Client:
         self.options = options
         self._callbacks = callbacks
         self._logger = logger_for(log=options.log, level=options.log_level)
-        self._editor = Editor.of(options, self._logger)
-        self._disabled = None if options.enabled else Disabled()
+        self._editor = _editor(options, self._logger)
+        self._disabled = None if options.enabled else _disabled()
         self._pipelines: dict[int, Pipeline] = {}
         # Once a client: each forked child would have to parse the key anew, 28 to 194 ms.
-        self._key = ClientKey(options.oauth_client_key) if options.enabled and options.oauth_client_key else None
+        self._key = _client_key(options)
         if options.enabled:
             self._pipelines[os.getpid()] = Pipeline(options, callbacks, self._logger, Home.here(), self._key)
             lifecycle.inherits(self)
@@ -319,6 +323,32 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self.options.host}, {self.stats.pending} pending>"
+
+
+# What few clients need is imported where one does: the package's import is the application's start.
+
+
+def _editor(options: Options, logger: logging.Logger) -> Editor | None:
+    """None where the options change nothing: then a call pays nothing for it."""
+    if not options.changes_messages:
+        return None
+    from segment_gevent.editing import Editor
+
+    return Editor(options, logger)
+
+
+def _disabled() -> Disabled:
+    from segment_gevent.delivery.disabled import Disabled
+
+    return Disabled()
+
+
+def _client_key(options: Options) -> ClientKey | None:
+    if not options.enabled or not options.oauth_client_key:
+        return None
+    from segment_gevent.delivery.client_key import ClientKey
+
+    return ClientKey(options.oauth_client_key)
 
 
 def _begin_to_look(reference: weakref.ref[Client]) -> None:

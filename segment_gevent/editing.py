@@ -20,7 +20,7 @@ HASHES = 1 << 32
 
 
 class Editor:
-    """Applies one client's options; asked in the caller's greenlet, and only where an option calls for it."""
+    """Applies one client's options; asked in the caller's greenlet, and only where `changes_messages`."""
 
     def __init__(self, options: Options, logger: logging.Logger) -> None:
         self._before_send = options.before_send
@@ -29,12 +29,6 @@ class Editor:
         self._sample_rate = options.sample_rate
         self._logger = logger
         self._has_failed = False
-
-    @classmethod
-    def of(cls, options: Options, logger: logging.Logger) -> Editor | None:
-        """None where the options change nothing: then a call pays nothing for it."""
-        changes = options.before_send or options.default_context or options.default_integrations
-        return cls(options, logger) if changes or options.sample_rate < 1 else None
 
     def context(self, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """The call's context over the default one."""

@@ -5,9 +5,6 @@ differ (`flush_after` takes seconds or a timedelta and reads as seconds), and ty
 `Client` take their signatures from it, and the table of the docs and the command's flags are generated from it.
 """
 
-from __future__ import annotations
-
-import difflib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -291,7 +288,7 @@ class Options:
     enabled: Option[bool, bool] = Option(
         True, checks.switch, unit="", doc="False checks and counts calls and sends nothing; no key is needed."
     )
-    transport: Option[Transport | None, Transport | None] = Option(
+    transport: Option["Transport | None", "Transport | None"] = Option(
         None,
         checks.transport,
         unit="Transport",
@@ -312,6 +309,11 @@ class Options:
                 raise ConfigError(f"spool_dir is missing: {needs} needs a directory")
         if self.enabled and not self.api_key:
             raise ConfigError("api_key is missing: pass the write key, or set SEGMENT_WRITE_KEY")
+
+    @property
+    def changes_messages(self) -> bool:
+        """Whether a call's message may become another, or be dropped, before it is queued."""
+        return bool(self.before_send or self.default_context or self.default_integrations or self.sample_rate < 1)
 
     def __repr__(self) -> str:
         """Only what differs from the defaults, and never the write key or a proxy's password."""
@@ -350,6 +352,8 @@ def options_from(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     renamed = {"async_" if name == "async" else name: value for name, value in arguments.items()}
     for name in renamed:
         if name not in known:
+            import difflib  # for a mistake only
+
             near = difflib.get_close_matches(name, known, n=1)
             raise TypeError(f"{name!r} is not an option" + (f"; the nearest is {near[0]!r}" if near else ""))
     return renamed

@@ -200,6 +200,25 @@ print(sorted({"ssl", "requests", "urllib3", "http.client", "sqlite3", "click", "
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
+def test_the_import_is_small() -> None:
+    """On top of gevent at most 35 modules of ours and orjson's, and nothing that only some clients or sends need."""
+    program = """
+import sys
+import gevent, gevent.event, gevent.hub, gevent.queue, gevent.socket, gevent.threadpool
+before = set(sys.modules)
+import segment_gevent
+print(*sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=PACKAGE.parent, check=True
+    )
+    loaded = done.stdout.split()
+    tops = {name.partition(".")[0] for name in loaded}
+    assert tops - sys.stdlib_module_names == {"segment_gevent", "orjson"}
+    assert len([name for name in loaded if name.startswith(("segment_gevent", "orjson"))]) <= 35
+    assert tops & {"ssl", "http", "sqlite3", "email", "urllib", "random", "difflib"} == set()
+
+
 @pytest.mark.parametrize("name", segment_gevent.__all__)
 def test_public_names_are_documented(name: str) -> None:
     """Each has a docstring, so have a class's public methods, and a page of the docs or the README names it."""

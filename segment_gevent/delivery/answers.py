@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timezone
-from email.utils import parsedate_to_datetime
 
 from segment_gevent.delivery.retry import LONGEST_RETRY_AFTER
 
@@ -23,15 +22,13 @@ _TEXT_LIMIT = 4096  # characters; an error says what it is at its beginning, and
 # documentation) and "the message is too large and over the maximum 32KB limit"; RudderStack: "Request size exceeds max
 # limit"; Express, with which proxies are written: "request entity too large", "PayloadTooLargeError"; Go's
 # http.MaxBytesReader: "http: request body too large"; AWS: "RequestEntityTooLarge".
-_TOO_LARGE = re.compile(
-    r"""
+_TOO_LARGE = r"""
       too [\s_-]? (large|big)
     | exceed [^.!?{}]{0,40} \b (payload | body | size | \d+ \s? (k|m|ki|mi)? b(ytes?)?) \b
     | \b (payload | body | size) \b [^.!?{}]{0,40} exceed
     | over [^.!?{}]{0,20} \b (size | \d+ \s? (k|m|ki|mi) b) \b [^.!?{}]{0,10} limit
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII,
-)
+    """
+_TOO_LARGE_FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII
 
 
 def asked_wait(headers: Mapping[str, str], wall_clock: float) -> float | None:
@@ -85,7 +82,12 @@ def says_too_large(status: int, body_text: str) -> bool:
     >>> says_too_large(413, ""), says_too_large(400, "Exceed payload limit"), says_too_large(400, "Invalid JSON")
     (True, True, False)
     """
-    return status == 413 or (status == 400 and _TOO_LARGE.search(body_text[:_TEXT_LIMIT]) is not None)
+    return status == 413 or (status == 400 and _is_about_size(body_text))
+
+
+def _is_about_size(text: str) -> bool:
+    # Compiled with the first refusal, and then kept by `re`: 0.3 ms that the package's import does without.
+    return re.search(_TOO_LARGE, text[:_TEXT_LIMIT], _TOO_LARGE_FLAGS) is not None
 
 
 def _number(text: str) -> float | None:
@@ -95,6 +97,8 @@ def _number(text: str) -> float | None:
 
 def _moment(text: str) -> float | None:
     """An HTTP date as Unix time."""
+    from email.utils import parsedate_to_datetime  # costs 3 ms; whatever speaks HTTP has it by the first answer
+
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:  # of the three forms, asctime's names no zone; all are GMT

@@ -236,22 +236,35 @@ def _run_here(work: Callable[[], T], timeout: float | None) -> T:
         _turn.give()
 
 
+_is_hooked = False
+
+
+def hook_forks() -> None:
+    """Have every fork from now on, also of a forked child's, wait for the work on disk."""
+    global _is_hooked
+    if not _is_hooked:
+        _is_hooked = True
+        os.register_at_fork(
+            before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child
+        )
+
+
 def before_fork() -> None:
-    """Wait, blocking, for the work that is under way, and let none begin. For `os.register_at_fork`."""
+    """Wait, blocking, for the work that is under way, and let none begin."""
     # A fork from within such work has nothing to wait for.
     if not _turn.is_mine and _turn.take(FORK_TIMEOUT):
         _turn.is_for_fork = True
 
 
 def after_fork_in_parent() -> None:
-    """Go on. For `os.register_at_fork`."""
+    """Go on."""
     if _turn.is_mine and _turn.is_for_fork:
         _turn.is_for_fork = False
         _turn.give()
 
 
 def after_fork_in_child() -> None:
-    """Nobody is at work here. For `os.register_at_fork`."""
+    """Nobody is at work here."""
     _turn.abandon()
 
 

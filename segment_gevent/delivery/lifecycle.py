@@ -25,7 +25,7 @@ from gevent.hub import Hub
 from gevent.monkey import is_module_patched
 from greenlet import greenlet
 
-from segment_gevent.delivery import disk, uwsgi
+from segment_gevent.delivery import uwsgi
 
 
 class Pipeline(Protocol):
@@ -267,11 +267,9 @@ def no_fork() -> Iterator[None]:
 
 def _before_fork() -> None:
     _forks.acquire(timeout=FORK_WAITS)
-    disk.before_fork()
 
 
 def _after_fork_here() -> None:
-    disk.after_fork_in_parent()
     with suppress(RuntimeError):  # not ours, where the wait was not long enough
         _forks.release()
 
@@ -281,7 +279,6 @@ def _after_fork() -> None:
     global _survivor, _forks
     _forks = RLock()
     _survivor = get_ident()
-    disk.after_fork_in_child()
     for pipeline in list(_all):
         pipeline.abandon()
     _all.clear()

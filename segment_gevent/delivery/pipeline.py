@@ -16,9 +16,8 @@ from gevent import Timeout
 
 from segment_gevent.counters import COUNTERS, Counters, Stats
 from segment_gevent.delivery import lifecycle, uwsgi
-from segment_gevent.delivery.authorization import Authorization, Basic, Bearer
+from segment_gevent.delivery.authorization import Authorization, Basic
 from segment_gevent.delivery.buffer import Buffer
-from segment_gevent.delivery.client_key import ClientKey
 from segment_gevent.delivery.fates import Fates
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
@@ -34,6 +33,7 @@ from segment_gevent.options import Options
 from segment_gevent.words import counted
 
 if TYPE_CHECKING:
+    from segment_gevent.delivery.client_key import ClientKey
     from segment_gevent.delivery.replays import Replay, Replays
     from segment_gevent.delivery.spooling import Spooling
     from segment_gevent.delivery.writer import Writer
@@ -66,7 +66,7 @@ class Pipeline:
         self._is_closed = False
         self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
         self._transport = options.transport or _http(options)
-        self._authorization: Authorization = Bearer(options, key) if key else Basic(options.api_key)
+        self._authorization = _authorization(options, key)
         self._buffer = Buffer(
             max_messages=options.max_queue_size,
             max_bytes=options.max_queue_bytes,
@@ -401,6 +401,14 @@ class Pipeline:
     def _after_sending_here(self) -> None:
         if not self._options.async_ and not lifecycle.in_hub():
             self._reporter.run_here()
+
+
+def _authorization(options: Options, key: ClientKey | None) -> Authorization:
+    if key is None:
+        return Basic(options.api_key)
+    from segment_gevent.delivery.bearer import Bearer  # four files that most clients do without
+
+    return Bearer(options, key)
 
 
 def _http(options: Options) -> Transport:

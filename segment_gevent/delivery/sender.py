@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -225,7 +224,7 @@ class Sender:
         if self._is_final(error):
             return None
         now = time.monotonic()
-        draw = random.random()  # noqa: S311 - jitter is no secret
+        draw = _draw()
         if error.status == retry.RATE_LIMIT:
             if not flight.limits:
                 flight.limited_since = now
@@ -272,6 +271,11 @@ class Sender:
         if self._is_failing:
             self._is_failing = False
             self._logger.info("delivery to %s works again", self._options.host)
+
+
+def _draw() -> float:
+    """A number from 0 to 1. Python's `random` would be 0.6 ms of the package's import."""
+    return int.from_bytes(os.urandom(4), "big") / 0xFFFFFFFF
 
 
 def _asked_wait(error: DeliveryError) -> float | None:

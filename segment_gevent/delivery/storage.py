@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from segment_gevent.delivery.disk import RUN_TIMEOUT, Disk
+from segment_gevent.delivery.disk import RUN_TIMEOUT, Disk, hook_forks
 from segment_gevent.delivery.fates import Fates
 from segment_gevent.delivery.spool import BadFile, Loss, SpoolError, Store
 from segment_gevent.delivery.trouble import Trouble
@@ -31,6 +31,7 @@ class Storage:
     def __init__(self, store: Store, *, fates: Fates, logger: logging.Logger) -> None:
         self.store = store
         self._disk = Disk()
+        hook_forks()
         self._fates = fates
         self._logger = logger
         self._pid = os.getpid()

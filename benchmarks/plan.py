@@ -57,7 +57,14 @@ WHOLE = (
     Case("defaults", "End to end, each library's own defaults", "end_to_end", {"events": 20_000}, DEFAULTS),
     Case("steady", "2,000 events a second, gzip", "steady", {"rate": 2_000, "seconds": 5}, GZIP, rounds=3),
     Case("memory", "100,000 waiting messages", "memory", {"events": 100_000}, server="silent", rounds=3),
-    Case("imports", "`import`, on top of gevent", "imports", server="refused", libraries=(OURS, *PEERS), rounds=20),
+    Case(
+        "imports",
+        "`import`, on top of gevent with its queues, sockets and threadpool",
+        "imports",
+        server="refused",
+        libraries=(OURS, *PEERS),
+        rounds=20,
+    ),
     *(
         Case(
             f"shutdown-{server}",

@@ -225,11 +225,12 @@ class Sender:
             return None
         now = time.monotonic()
         draw = _draw()
+        asked = asked or None  # 0 s: some gateways say so all through an outage, and all retries would be gone at once
         if error.status == retry.RATE_LIMIT:
             if not flight.limits:
                 flight.limited_since = now
             flight.limits += 1
-            wait = asked or retry.backoff(flight.limits + 1, draw)  # 0 s would be asked for without an end
+            wait = retry.backoff(flight.limits + 1, draw) if asked is None else asked
             self.resume_at = max(self.resume_at, now + wait)
             return None if now + wait - flight.limited_since > options.max_rate_limit_duration else 0.0
         flight.limits = 0

@@ -343,7 +343,7 @@ def test_async_false_sends_before_the_call_returns(make_client: MakeClient) -> N
 
 def test_async_false_runs_callbacks_and_retries_before_the_call_returns(make_client: MakeClient) -> None:
     """True still means accepted: also for a batch that is given up."""
-    again = response(503, {"Retry-After": "0"})
+    again = response(503, {"Retry-After": "0.001"})
     transport = ScriptedTransport(again, again, 200, 400)
     client = make_client(transport=transport, async_=False, flush_at=1, log=False)
     told: list[Any] = []

@@ -62,7 +62,9 @@ def test_gzip_says_so_and_unpacks_to_the_same(make_client: MakeClient) -> None:
 @pytest.mark.parametrize("status", RETRYABLE)
 def test_a_retryable_status_is_tried_again(make_client: MakeClient, status: int) -> None:
     """The same messages with the same messageIds, and how often they were tried before."""
-    transport = ScriptedTransport(response(status, {"Retry-After": "0"}), response(status, {"Retry-After": "0"}))
+    transport = ScriptedTransport(
+        response(status, {"Retry-After": "0.001"}), response(status, {"Retry-After": "0.001"})
+    )
     client = make_client(transport=transport, log=False)
     client.track("s", event="E")
     client.track("s", event="F")
@@ -93,7 +95,7 @@ def test_a_final_status_fails_at_once(make_client: MakeClient, status: int) -> N
 
 def test_each_attempt_is_sent_at_its_own_time(make_client: MakeClient) -> None:
     """The server corrects wrong clocks by `sentAt`; the messages keep the time of their call."""
-    again = response(503, {"Retry-After": "0"})
+    again = response(503, {"Retry-After": "0.001"})
 
     def answer(_: object) -> object:
         return again if len({each.payload["sentAt"] for each in transport.sent}) < 3 else 200
@@ -209,8 +211,8 @@ def test_one_line_says_that_trouble_starts_and_one_that_it_ends(
     make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However many attempts fail in between."""
-    now = {"Retry-After": "0"}
-    transport = ScriptedTransport(*[response(503, now)] * 5, 200, 200, response(500, now))
+    soon = {"Retry-After": "0.001"}
+    transport = ScriptedTransport(*[response(503, soon)] * 5, 200, 200, response(500, soon))
     client = make_client(transport=transport, host="http://h:1")
     with caplog.at_level(logging.INFO, "segment_gevent"):
         for _ in range(3):

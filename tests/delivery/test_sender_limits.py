@@ -101,14 +101,18 @@ def test_a_rate_limit_that_does_not_end_is_given_up(make_client: MakeClient) -> 
     assert 1 < attempts == len(transport.sent) <= 5
 
 
+@pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("headers", [{"Retry-After": "0"}, {}])
-def test_a_rate_limit_without_a_wait_is_met_with_our_own(make_client: MakeClient, headers: dict[str, str]) -> None:
-    """A server that asks for 0 s, or for nothing, is not asked again without an end at once."""
-    transport = ScriptedTransport(*[response(429, headers)] * 10_000)
+def test_an_answer_that_asks_for_no_wait_is_met_with_our_own(
+    make_client: MakeClient, status: int, headers: dict[str, str]
+) -> None:
+    """A server that asks for 0 s, or for nothing, is not asked at once, without an end or until no retry is left."""
+    transport = ScriptedTransport(*[response(status, headers)] * 10_000)
     client = make_client(transport=transport, log=False)
     client.track("s", event="E")
     assert client.flush(0.5) is False
     assert 1 <= len(transport.sent) < 1_000
+    assert client.stats.pending == 1
 
 
 def test_a_rate_limit_stops_every_lane(make_client: MakeClient) -> None:

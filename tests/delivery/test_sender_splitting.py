@@ -121,7 +121,7 @@ def test_other_refusals_are_of_the_batch(make_client: MakeClient, status: int) -
 
 def test_parts_are_tried_again_like_any_batch(make_client: MakeClient) -> None:
     """Each with its own retries, counted from its own first attempt; messageIds stay."""
-    again = response(503, {"Retry-After": "0"})
+    again = response(503, {"Retry-After": "0.001"})
     transport = ScriptedTransport(200, response(413), again, 200, again, again, 200)
     client = make_client(transport=transport, log=False, flush_at=100, flush_after=3_600, max_retries=2)
     client.track("s", event="first, at once")

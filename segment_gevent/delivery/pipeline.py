@@ -63,6 +63,7 @@ class Pipeline:
         self._options = options
         self._logger = logger
         self._counters = Counters()
+        self._is_async = options.async_
         self._is_closed = False
         self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
         self._transport = options.transport or _http(options)
@@ -129,7 +130,7 @@ class Pipeline:
         is_safe = True
         if self._spooling is not None and self._spooling.writer.is_durable:
             is_safe = self._put_on_disk(self._spooling.writer)
-        if not self._options.async_:
+        if not self._is_async:
             self._flusher.send_if_due()
             self._after_sending_here()
         elif self._buffer.waiting() >= self._flusher.threshold:
@@ -156,7 +157,7 @@ class Pipeline:
             return False
         deadline = time.monotonic() + timeout
         with lifecycle.BorrowedHub():
-            is_delivered = self._flusher.flush(deadline, in_caller=not self._options.async_)
+            is_delivered = self._flusher.flush(deadline, in_caller=not self._is_async)
             self._after_sending_here()
             if (seconds := deadline - time.monotonic()) > 0:
                 self._await_reports(seconds)
@@ -205,7 +206,7 @@ class Pipeline:
         return self._last_flush(deadline) and is_delivered
 
     def _last_flush(self, deadline: float) -> bool:
-        return self._flusher.flush(deadline, in_caller=not self._options.async_, is_last=True)
+        return self._flusher.flush(deadline, in_caller=not self._is_async, is_last=True)
 
     def _close_transport(self) -> None:
         self._authorization.close()
@@ -399,7 +400,7 @@ class Pipeline:
                 self._reporter.run_here()
 
     def _after_sending_here(self) -> None:
-        if not self._options.async_ and not lifecycle.in_hub():
+        if not self._is_async and not lifecycle.in_hub():
             self._reporter.run_here()
 
 

@@ -24,8 +24,13 @@ def stamp(now: float) -> str:
     >>> stamp(1795447180.388)
     '2026-11-23T15:19:40.388Z'
     """
-    seconds, milliseconds = divmod(round(now * 1000), 1000)
-    return f"{_second(seconds)}.{milliseconds:03d}Z"
+    return _stamp(round(now * 1000))
+
+
+@lru_cache(maxsize=16)  # a busy server tracks more than once a millisecond
+def _stamp(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
 
 
 @lru_cache(maxsize=16)

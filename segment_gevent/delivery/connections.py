@@ -44,6 +44,9 @@ class ForeignConnectionError(ConnectionError):
 class _Answer(http.client.HTTPResponse):
     """http.client's answer, that tells a connection closed before the first byte from one closed within the headers."""
 
+    fp: Any = None
+    """http.client sets it first of all; Ctrl-C may come even before, and an answer without it can't be closed."""
+
     def begin(self) -> None:
         try:
             started = self.fp.peek(1)

@@ -14,6 +14,7 @@ import pytest
 import trustme
 from servers.http_wire import WireServer, server_context
 
+from segment_gevent.delivery.connections import PlainConnection
 from segment_gevent.delivery.transport import HttpTransport
 from segment_gevent.errors import DeliveryError
 
@@ -129,3 +130,15 @@ def test_a_program_that_never_yields_sends_at_its_exit(certificate_authority: tr
         command = [sys.executable, "-c", program, server.url_for("localhost"), str(ca_bundle)]
         done = gevent.subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     assert (done.stdout, done.stderr) == (b"200\n", b"")
+
+
+def test_an_interrupted_answer_can_be_closed() -> None:
+    """As Python closes what Ctrl-C left half-made; an error in that would be printed after the KeyboardInterrupt."""
+
+    class Interrupted:
+        def makefile(self, _mode: str) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        PlainConnection.response_class(Interrupted())  # type: ignore[arg-type]
+    caught.traceback[-2].frame.f_locals["self"].close()

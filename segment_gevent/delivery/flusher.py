@@ -387,6 +387,7 @@ class Flusher:
     def stop(self) -> list[Flight]:
         """End the greenlets; what was pending comes back in flights, for the caller to settle. Never switches."""
         left = self._flights.stop()
+        self._sender.end()
         lifecycle.release(self)
         self._home.call(self._end_greenlets)
         for waiter in list(self._waiters):

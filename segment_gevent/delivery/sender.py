@@ -74,6 +74,8 @@ class Sender:
         self._logger = logger
         self._is_failing = False
         self._pauses: set[Event] = set()
+        self._limit_pauses: set[Event] = set()
+        self._is_over = False
         self.resume_at = 0.0
         """A rate limit is on everything: no attempt begins before this monotonic time."""
         self._pid = os.getpid()
@@ -94,7 +96,7 @@ class Sender:
 
         Raises:
             OutOfTimeError: the monotonic time `until` would pass before the next attempt could end, or this greenlet
-                woke up in a forked child, where the flight is the parent's.
+                woke up after the `end`, or in a forked child, where the flight is the parent's.
             BaseException: whatever was thrown into the caller's greenlet, its own `gevent.Timeout` too.
         """
         while True:
@@ -143,6 +145,12 @@ class Sender:
         for pause in list(self._pauses):
             pause.set()
 
+    def end(self) -> None:
+        """No attempt begins any more, whoever waits for one: what was under way is on disk by now, or counted."""
+        self._is_over = True
+        for pause in [*self._pauses, *self._limit_pauses]:
+            pause.set()
+
     def _attempt(self, flight: Flight, until: float | None, *, is_background: bool) -> requests.Response:
         flight.sent_at = stamp(time.time())
         body = flight.body(flight.sent_at)
@@ -152,7 +160,7 @@ class Sender:
             body = gzipped(body, self._options.gzip_level, between=lifecycle.turn)
         now = time.monotonic()
         seconds = self._options.send_timeout if until is None else min(self._options.send_timeout, until - now)
-        if seconds <= 0 or self._pid != os.getpid():
+        if seconds <= 0 or self._is_over or self._pid != os.getpid():
             raise OutOfTimeError
         headers = self._headers.copy()
         if flight.attempts:
@@ -248,20 +256,22 @@ class Sender:
         """Wait until the monotonic time `end`, or until `hurry` if it is no rate limit; not at all if past `until`.
 
         Raises:
-            OutOfTimeError: it is.
+            OutOfTimeError: it is, or the end has come.
         """
         seconds = end - time.monotonic()
         if seconds <= 0:
             return
+        if self._is_over:
+            raise OutOfTimeError
         if until is not None and end >= until:
             raise OutOfTimeError
         over = Event()
-        if not is_limit:
-            self._pauses.add(over)
+        pauses = self._limit_pauses if is_limit else self._pauses
+        pauses.add(over)
         try:
             lifecycle.rest(seconds, over, ref=not is_background)
         finally:
-            self._pauses.discard(over)
+            pauses.discard(over)
 
     def _say_failing(self, consequence: str, error: DeliveryError) -> None:
         if not self._is_failing:

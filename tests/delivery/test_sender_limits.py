@@ -203,3 +203,14 @@ def test_a_shutdown_ends_at_its_time_out_whatever_the_server_asks_for(make_clien
     with gevent.Timeout(60):
         assert client.shutdown(0.2) is False
     assert (drops, len(transport.sent)) == ([("E", "shutdown"), ("F", "shutdown")], 1)
+
+
+def test_who_waits_for_a_rate_limit_in_the_call_sends_nothing_after_the_shutdown(make_client: MakeClient) -> None:
+    """With `async_=False`: its message was dropped, or is on disk for another to send. The call returns."""
+    transport = ScriptedTransport(response(429, MINUTES))
+    client = make_client(transport=transport, log=False, async_=False, flush_at=1)
+    calling = gevent.spawn(client.track, "s", event="E")
+    transport.wait_for(1)
+    assert client.shutdown(0.05) is False
+    calling.get(timeout=60)
+    assert (client.stats.dropped, len(transport.sent)) == (1, 1)

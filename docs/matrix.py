@@ -1,8 +1,8 @@
-"""Turns the results of the start-up matrix into its table, in docs/start-up.md.
+"""Turns the results of the start-up matrix into its table, in the README and in docs/start-up.md.
 
 python -m pytest -m matrix --junitxml=matrix.xml
 python docs/matrix.py matrix.xml           # prints the table; exit status 1 if a cell failed or is missing
-python docs/matrix.py matrix.xml --write   # and writes it into the page
+python docs/matrix.py matrix.xml --write   # and writes it into both pages
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-PAGE = Path(__file__).parent / "start-up.md"
+PAGES = (Path(__file__).parent.parent / "README.md", Path(__file__).parent / "start-up.md")
 BEGIN, END = "<!-- the matrix, by docs/matrix.py -->", "<!-- the end of the matrix -->"
 
 COLUMNS = {
@@ -95,10 +95,10 @@ def main() -> int:
     arguments = parser.parse_args()
     cells = read(arguments.report)
     print(render(cells))
-    if arguments.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    for page in PAGES if arguments.write else ():
+        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
         after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n{render(cells)}\n\n{END}{after}", encoding="utf-8")
+        page.write_text(f"{before}{BEGIN}\n\n{render(cells)}\n\n{END}{after}", encoding="utf-8")
     return 0 if is_complete(cells) else 1
 
 

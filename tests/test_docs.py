@@ -101,11 +101,12 @@ def test_the_table_of_options_is_current() -> None:
 
 
 def test_the_readme_fits_two_screens() -> None:
-    """Who meets the project reads all of it; tables and reasons are in docs/."""
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
+    """Who meets the project reads all of it; tables and reasons are in docs/, or folded away."""
+    shown = re.sub(r"(?s)<details>.*?</details>", "", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(shown.splitlines()) <= 100
 
 
-def test_the_start_up_page_shows_the_whole_matrix() -> None:
+def test_the_pages_show_the_whole_matrix() -> None:
     """The table that `docs/matrix.py` makes of a run in which every cell passed, and so every row and column."""
     spec = importlib.util.spec_from_file_location("matrix", ROOT / "docs" / "matrix.py")
     assert spec is not None
@@ -115,8 +116,8 @@ def test_the_start_up_page_shows_the_whole_matrix() -> None:
     cells = {(row, column): "passed" for row in matrix.ROWS for column in matrix.COLUMNS}
     cells |= {(row, column): "passed" for row in matrix.SERVER_ROWS for column in matrix.SERVER_COLUMNS}
     assert matrix.is_complete(cells)
-    page = matrix.PAGE.read_text(encoding="utf-8")
-    assert f"{matrix.BEGIN}\n\n{matrix.render(cells)}\n\n{matrix.END}" in page
+    for page in matrix.PAGES:
+        assert f"{matrix.BEGIN}\n\n{matrix.render(cells)}\n\n{matrix.END}" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -13,6 +13,9 @@ import gevent.monkey  # noqa: E402
 import gevent.os  # noqa: E402
 import gevent.subprocess  # noqa: E402
 
+# gevent's fork does it after the fork only: of a child that ended before, waitpid never learns.
+gevent.get_hub().loop.install_sigchld()
+
 start_new_thread = gevent.monkey.get_original("_thread", "start_new_thread")
 native_fork = gevent.monkey.get_original("os", "fork")  # gevent's own is for the main thread
 allocate_lock = gevent.monkey.get_original("_thread", "allocate_lock")

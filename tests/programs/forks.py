@@ -13,8 +13,10 @@ import gevent.monkey  # noqa: E402
 import gevent.os  # noqa: E402
 import gevent.subprocess  # noqa: E402
 
-# gevent's fork does it after the fork only: of a child that ended before, waitpid never learns.
-gevent.get_hub().loop.install_sigchld()
+if gevent.monkey.is_module_patched("os"):
+    # gevent's fork does it after the fork only: of a child that ended before, waitpid never learns. Not patched, the
+    # handler would take the status of children that only the native waitpid knows of.
+    gevent.get_hub().loop.install_sigchld()
 
 start_new_thread = gevent.monkey.get_original("_thread", "start_new_thread")
 native_fork = gevent.monkey.get_original("os", "fork")  # gevent's own is for the main thread

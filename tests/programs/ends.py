@@ -115,7 +115,7 @@ def destroyed_hub_and_new():
 
 def busy_greenlets():
     for _ in range(3):
-        gevent.spawn(keep_tracking)
+        gevent.spawn(keep_tracking, 0.0002)  # the local Segment remembers no more than 100,000 events
     gevent.sleep(0.05)
 
 

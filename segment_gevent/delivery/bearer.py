@@ -10,7 +10,7 @@ from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.client_key import ClientKey
 from segment_gevent.delivery.oauth import TokenSource
 from segment_gevent.delivery.token_request import token_url
-from segment_gevent.delivery.transport import HttpTransport
+from segment_gevent.delivery.transport import http_transport
 from segment_gevent.options import Options
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ class Bearer:
     """An access token, which is replaced where the server refuses it."""
 
     def __init__(self, options: Options, key: ClientKey) -> None:
-        self._transport = HttpTransport(
-            token_url(options.oauth_auth_server),
-            timeout=options.timeout,
-            proxies=options.proxies,
-            verify=options.verify,
-        )
+        self._transport = http_transport(token_url(options.oauth_auth_server), options)
         self._source = TokenSource(
             client_id=options.oauth_client_id,
             client_key=key,

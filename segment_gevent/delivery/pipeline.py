@@ -25,7 +25,7 @@ from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.overflow import REASON, Overflow
 from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
-from segment_gevent.delivery.transport import HttpTransport, Transport
+from segment_gevent.delivery.transport import HttpTransport, Transport, http_transport
 from segment_gevent.delivery.uwsgi import Legacy
 from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
@@ -415,6 +415,4 @@ def _authorization(options: Options, key: ClientKey | None) -> Authorization:
 def _http(options: Options) -> Transport:
     if lifecycle.ssl_may_be_imported():
         import segment_gevent.delivery.session  # noqa: F401 - a stall of 100 ms, better now than at the first send
-    return HttpTransport(
-        f"{options.host}/v1/batch", timeout=options.timeout, proxies=options.proxies, verify=options.verify
-    )
+    return http_transport(f"{options.host}/v1/batch", options)

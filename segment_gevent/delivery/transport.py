@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from segment_gevent.delivery.connections import Network
     from segment_gevent.delivery.session import Session
+    from segment_gevent.options import Options
 
 
 class Transport(Protocol):
@@ -164,3 +165,8 @@ class HttpTransport:
             # Not even requests can be imported, as its 2.32.3 when the process was patched after urllib3's import.
             return DeliveryError(f"requests cannot be used: {type(error).__name__}", reason="transport")
         return delivery_error(error, self._url)
+
+
+def http_transport(url: str, options: Options) -> HttpTransport:
+    """The transport to one URL that the options describe."""
+    return HttpTransport(url, timeout=options.timeout, proxies=options.proxies, verify=options.verify)

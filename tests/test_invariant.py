@@ -151,7 +151,7 @@ class Deliveries(RuleBasedStateMachine):
     @rule()
     def kill_the_flusher(self) -> None:
         (pipeline,) = self.client._pipelines.values()
-        gevent.killall(pipeline._flusher._greenlets, block=False)
+        gevent.killall(pipeline._flusher._crew._greenlets, block=False)
 
     @rule(number=st.integers(0, 50))
     def kill_a_caller(self, number: int) -> None:

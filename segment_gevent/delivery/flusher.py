@@ -1,30 +1,27 @@
 """The flusher: the greenlet that takes what waits, packs it, has it sent, and settles it.
 
-`max_in_flight` greenlets, one by default, run the same loop; they live in the home hub and are made when the first
-message comes. Nobody waits with a time-out in a loop here: that would keep `gevent.wait()` and `hub.join()` from ever
-returning. The greenlets wait untimed on an event, which is set at the threshold, or by a timer that holds nothing up.
+Its crew, `max_in_flight` greenlets, one by default, runs its loop. They are woken at the threshold, or by a timer that
+holds nothing up.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from gevent import Greenlet, GreenletExit, get_hub, getcurrent
-from gevent.event import Event
+from gevent import get_hub, getcurrent
 
 from segment_gevent.counters import Counters
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.buffer import Buffer
+from segment_gevent.delivery.crew import Crew
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
-from segment_gevent.delivery.waiter import Waiter
+from segment_gevent.delivery.waiter import Waiter, Waiters
 
 if TYPE_CHECKING:
     import logging
@@ -62,7 +59,6 @@ class Flusher:
         """So many waiting messages call for `wake`; 1 while idle, so that the first message goes at once."""
         self._flush_at = min(flush_at, buffer.max_messages) if flush_after else 1
         self._flush_after = flush_after or IDLE_AFTER_AT_LEAST
-        self._max_in_flight = max_in_flight
         self._home = home
         self._buffer = buffer
         self._flights = flights
@@ -73,17 +69,10 @@ class Flusher:
         self._replay = replay
         self._logger = logger
         self._flush_to = 0
-        self._waiters: list[Waiter] = []
-        self._wait_for_room: list[Waiter] = []
-        self._due = self._new_due()
+        self._waiters = Waiters()
+        self._wait_for_room = Waiters()
+        self._crew = Crew(self, size=max_in_flight, home=home)
         self._timer: Any = None
-        self._greenlets: list[Greenlet[..., None]] = []
-
-    def _new_due(self) -> Event:
-        """The event that greenlets wait on: they hold a weak reference then, and end when the flusher is collected."""
-        due = Event()
-        weakref.finalize(self, due.set).atexit = False
-        return due
 
     # Waking: from any thread, hub, or signal handler.
 
@@ -102,7 +91,7 @@ class Flusher:
                 self._flights.seize()  # what its greenlets had in flight, they never settle
             home.move_here()
             self._timer = None
-            self._due = self._new_due()
+            self._crew.move()
         home.call(self._rouse)
 
     def look(self) -> None:
@@ -118,7 +107,7 @@ class Flusher:
         """Take the oldest waiting message out, for the caller to settle; None if none waits. Never switches."""
         message = self._flights.drop_oldest()
         if message is not None:
-            for waiter in list(self._waiters):
+            for waiter in self._waiters:
                 if self._buffer.taken <= waiter.target:
                     waiter.all_delivered = False
                 waiter.notify()
@@ -140,21 +129,14 @@ class Flusher:
             self._give_back(flight)
         return is_kept
 
-    @contextmanager
-    def waiting_for_room(self) -> Iterator[Waiter]:
+    def waiting_for_room(self) -> AbstractContextManager[Waiter]:
         """A waiter who is told whenever messages leave the buffer. Needs a hub."""
-        waiter = Waiter(0)
-        self._wait_for_room.append(waiter)
-        try:
-            yield waiter
-        finally:
-            self._wait_for_room.remove(waiter)
+        return self._wait_for_room.waiting()
 
     def _next(self) -> Flight | None:
         flight = self._flights.next()
         if flight is not None:
-            for waiter in list(self._wait_for_room):
-                waiter.notify()
+            self._wait_for_room.notify()
         return flight
 
     @property
@@ -164,30 +146,21 @@ class Flusher:
 
     @property
     def is_alive(self) -> bool:
-        return any(not lifecycle.has_ended(greenlet) for greenlet in self._greenlets) and not self._home.is_gone
+        return self._crew.is_alive
 
     def _rouse(self) -> None:
-        """In the home thread: wake the greenlets, and let `flush_after` begin anew."""
+        """In the home thread: wake the crew, and let `flush_after` begin anew."""
         if not self._flights.is_over:
             self._revive()
             self._arm()
 
     def _revive(self) -> None:
-        """In the home thread: see that the greenlets exist, and wake them."""
+        """In the home thread: see that the crew is there, and wake it."""
         if self._flights.is_over:
             return
         if self._flights.take_back():
             self._notify()
-        self._greenlets = [
-            greenlet
-            for greenlet in self._greenlets
-            if not lifecycle.has_ended(greenlet) and greenlet.parent is self._home.hub
-        ]
-        while len(self._greenlets) < self._max_in_flight:
-            greenlet = Greenlet.spawn(_run, weakref.ref(self), self._due)
-            greenlet.rawlink(partial(_replace_killed, weakref.ref(self)))
-            self._greenlets.append(greenlet)
-        self._due.set()
+        self._crew.muster()
 
     # The loop of each greenlet.
 
@@ -227,13 +200,13 @@ class Flusher:
         )
 
     def _rest(self) -> None:
-        self._due.clear()
+        self._crew.rest()
         if self.threshold == NEVER:  # else it was only a look into the spool
             self.threshold = self._flush_at
             if not self._buffer.waiting():
                 self._arm()  # else it runs on: what came while a batch was in flight has waited for a part of the time
         if self._is_due() and self._flights.has_room:
-            self._due.set()  # something came between the last look and the new threshold
+            self._crew.wake()  # something came between the last look and the new threshold
 
     def _arm(self) -> None:
         if self._flights.is_ours:
@@ -282,12 +255,12 @@ class Flusher:
             self._notify()
 
     def _notify(self, flight: Flight | None = None, *, delivered: bool = True) -> None:
-        for waiter in list(self._waiters):
+        for waiter in self._waiters:
             if flight is not None and not delivered and flight.first < waiter.target:
                 waiter.all_delivered = False
             waiter.notify()
-        if self._greenlets and self._is_due():
-            self._due.set()  # there is room again, and another greenlet may be resting
+        if self._is_due():
+            self._crew.wake()  # there is room again, and another greenlet may be resting
 
     # Waiting for fates.
 
@@ -305,11 +278,10 @@ class Flusher:
         The last flush ends the waits between attempts, and takes over what a hub that no longer turns holds in flight.
         Switches; not for the hub.
         """
-        waiter = Waiter(self._buffer.accepted)
-        if self._flights.settled >= waiter.target:
+        target = self._buffer.accepted
+        if self._flights.settled >= target:
             return True
-        self._waiters.append(waiter)
-        try:
+        with self._waiters.waiting(target) as waiter:
             if is_last:
                 self._sender.hurry()
             if in_caller:
@@ -319,14 +291,12 @@ class Flusher:
                 if is_last and self._flights.seize():
                     self._notify()
                 self._drain(waiter, deadline)
-            while self._flights.is_ours and self._flights.settled < waiter.target:
+            while self._flights.is_ours and self._flights.settled < target:
                 seconds = deadline - time.monotonic()
                 if seconds <= 0:
                     return False
                 waiter.wait(seconds)
             return waiter.all_delivered and not self._flights.is_inherited
-        finally:
-            self._waiters.remove(waiter)
 
     def _wake_home(self, deadline: float) -> bool:
         self.wake()
@@ -366,13 +336,8 @@ class Flusher:
         lifecycle.keep(self)
         if is_due:
             self._counters.flushes += 1
-            with lifecycle.BorrowedHub():
-                waiter = Waiter(self._buffer.accepted)
-                self._waiters.append(waiter)
-                try:
-                    self._drain(waiter, None)
-                finally:
-                    self._waiters.remove(waiter)
+            with lifecycle.BorrowedHub(), self._waiters.waiting(self._buffer.accepted) as waiter:
+                self._drain(waiter, None)
             self._release_if_idle()
 
     def _release_if_idle(self) -> None:
@@ -385,45 +350,27 @@ class Flusher:
     # Ending.
 
     def stop(self) -> list[Flight]:
-        """End the greenlets; what was pending comes back in flights, for the caller to settle. Never switches."""
+        """End the crew; what was pending comes back in flights, for the caller to settle. Never switches."""
         left = self._flights.stop()
         self._sender.end()
         lifecycle.release(self)
-        self._home.call(self._end_greenlets)
-        for waiter in list(self._waiters):
+        self._home.call(self._end)
+        for waiter in self._waiters:
             waiter.all_delivered = waiter.all_delivered and not left
-        for waiter in [*self._waiters, *self._wait_for_room]:
-            waiter.notify()
+        self._notify_all()
         return left
 
     def abandon(self) -> None:
         """In a forked child: forget everything. Never spawns, blocks or switches."""
         self._flights.forget()
-        self._end_greenlets()
-        for waiter in [*self._waiters, *self._wait_for_room]:
-            waiter.notify()
+        self._end()
+        self._notify_all()
 
-    def _end_greenlets(self) -> None:
+    def _end(self) -> None:
         if self._timer is not None:
             self._timer.stop()
-        for greenlet in self._greenlets:
-            if greenlet is not getcurrent():  # a transport may be what forked, or shut the client down
-                greenlet.kill(block=False)
+        self._crew.end()
 
-
-def _run(reference: weakref.ref[Flusher], due: Event) -> None:
-    """What each greenlet runs: between two flushes it holds no flusher."""
-    while True:
-        due.wait()
-        flusher = reference()
-        if flusher is None or not flusher.work():
-            return
-        del flusher
-
-
-def _replace_killed(reference: weakref.ref[Flusher], greenlet: Greenlet[..., None]) -> None:
-    """In the hub, when a greenlet ended: another takes the place of a killed one; the timer, of a crashed one."""
-    flusher = reference()
-    was_killed = isinstance(greenlet.value, GreenletExit) or greenlet.exception is not None
-    if flusher is not None and was_killed and flusher.has_pending:
-        flusher.wake()
+    def _notify_all(self) -> None:
+        self._waiters.notify()
+        self._wait_for_room.notify()

@@ -24,7 +24,7 @@ from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.overflow import REASON, Overflow
 from segment_gevent.delivery.reporter import Callbacks, Reporter
-from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
+from segment_gevent.delivery.sender import Outcome, Sender
 from segment_gevent.delivery.transport import HttpTransport, Transport, http_transport
 from segment_gevent.delivery.uwsgi import Legacy
 from segment_gevent.events.batch import Envelope
@@ -34,7 +34,6 @@ from segment_gevent.words import counted
 
 if TYPE_CHECKING:
     from segment_gevent.delivery.client_key import ClientKey
-    from segment_gevent.delivery.replays import Replay, Replays
     from segment_gevent.delivery.spooling import Spooling
     from segment_gevent.delivery.writer import Writer
 
@@ -274,25 +273,18 @@ class Pipeline:
 
     def _make_spooling(self, options: Options) -> Spooling:
         # Here, since most clients have no spool, and sqlite3 takes some milliseconds and a megabyte.
-        from segment_gevent.delivery.spool import Store, scope_of
         from segment_gevent.delivery.spooling import Spooling
 
-        store = Store(
-            options.spool_dir,
-            scope_of(options.api_key, options.host),
-            max_bytes=options.spool_max_bytes,
-            max_age=options.spool_max_age,
-            is_synced=options.durable == "sync",
-        )
         return Spooling(
             options,
-            store,
             home=self.home,
             flights=self._flights,
             envelope=self._envelope,
+            sender=self._sender,
             fates=self._fates,
             logger=self._logger,
             on_due=lambda: self._flusher.look(),
+            is_closed=lambda: self._is_closed,
         )
 
     def _put_on_disk(self, writer: Writer) -> bool:
@@ -303,18 +295,11 @@ class Pipeline:
         return self._options.durable != "sync"
 
     def _spooled_if_undeliverable(self, flight: Flight, outcome: Outcome, until: float | None) -> Outcome:
-        """Before the flight is settled: on disk with it, if that is where it belongs. Switches.
+        return outcome if self._spooling is None else self._spooling.keep_undeliverable(flight, outcome, until)
 
-        Raises:
-            OutOfTimeError: the disk has not answered by the monotonic time `until`; the flight is still pending.
-        """
-        is_undeliverable = outcome.error is not None and not outcome.pieces and not outcome.is_final
-        if not is_undeliverable or self._spooling is None:
-            return outcome
-        is_spooled = self._spooling.keep(flight, until=until)
-        if not is_spooled and until is not None and time.monotonic() >= until:
-            raise OutOfTimeError
-        return outcome._replace(is_spooled=is_spooled)
+    def _replay(self) -> bool:
+        """In the flusher's greenlet: send one batch from disk, if there is one and delivery works; whether it did."""
+        return self._spooling is not None and self._spooling.replayer.send_one()
 
     def _spool_or_drop_left(self, timeout: float, written_by: float) -> int:
         """Stop the flusher; what it leaves goes on disk, or is dropped with one line in the log. How many were left."""
@@ -333,39 +318,6 @@ class Pipeline:
                 "%s spooled at shutdown: not delivered within %g s", counted(sum(map(len, kept)), "message"), timeout
             )
         return sum(map(len, left))
-
-    def _replay(self) -> bool:
-        """In the flusher's greenlet: send one batch from disk, if there is one and delivery works; whether it did."""
-        if self._spooling is None or self._is_closed:
-            return False
-        replays = self._spooling.replays
-        if self._sender.is_limited:
-            replays.put_off(self._sender.resume_at)
-            return False
-        with replays.under_way():
-            replay = replays.next()
-            return replay is not None and self._send_replay(replays, replay)
-
-    def _send_replay(self, replays: Replays, replay: Replay) -> bool:
-        try:
-            if self._is_closed:  # since the look
-                raise OutOfTimeError
-            outcome = self._sender.deliver(replay, is_background=True, once=True)
-        except OutOfTimeError:
-            replays.back(replay)
-            return False
-        except BaseException:
-            replays.back(replay)
-            raise
-        if outcome.pieces:
-            replays.take_apart(outcome.pieces)
-            return True
-        if outcome.is_delivered or (outcome.is_final and not outcome.is_about_sender):
-            self._fates.settle_replay(replay, outcome, of_mine=replay.of_mine)
-            replays.done(replay)
-            return True
-        replays.back(replay, outcome.asked)
-        return False
 
     # Fates.
 

@@ -17,7 +17,7 @@ from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.spool import Row, RowId
 from segment_gevent.delivery.storage import READING, Storage
-from segment_gevent.delivery.waiter import Waiter
+from segment_gevent.delivery.waiter import Waiters
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Envelope
 
 LOOK_EVERY = 10.0
@@ -88,7 +88,7 @@ class Replays:
         self._next_look = 0.0
         self._timer_at = 0.0  # when the timer calls for the next look
         self._under_way = 0
-        self._closers: list[Waiter] = []
+        self._closers = Waiters()
 
     def next(self) -> Replay | None:
         """A batch from disk to send now; None if there is none, or this is not the time. Switches."""
@@ -218,8 +218,7 @@ class Replays:
             yield
         finally:
             self._under_way -= 1
-            for waiter in list(self._closers):
-                waiter.notify()
+            self._closers.notify()
 
     def finish(self, deadline: float) -> None:
         """Wait until the monotonic time `deadline` for replays on their way, or the next process sends them again.
@@ -228,10 +227,6 @@ class Replays:
         """
         if not self._under_way or not self._flights.is_ours or not self._home.answers(deadline - time.monotonic()):
             return
-        waiter = Waiter(0)
-        self._closers.append(waiter)
-        try:
+        with self._closers.waiting() as waiter:
             while self._under_way and self._flights.is_ours and (seconds := deadline - time.monotonic()) > 0:
                 waiter.wait(seconds)
-        finally:
-            self._closers.remove(waiter)

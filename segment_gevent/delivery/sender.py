@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from gevent import Timeout
@@ -14,7 +15,6 @@ from segment_gevent.counters import Counters
 from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.answers import asked_wait, says_too_large
 from segment_gevent.delivery.authorization import Authorization
-from segment_gevent.delivery.compression import PIECE, gzipped
 from segment_gevent.delivery.flights import Flight
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import DeliveryError
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import logging
 
     import requests
+
+LARGE_BODY = 32_768
+"""Bytes: packing, compressing and sending a larger body are slices of 0.1 to 0.2 ms, between which the loop turns."""
 
 
 class Outcome(NamedTuple):
@@ -83,7 +86,11 @@ class Sender:
             "Content-Type": "application/json",
             "User-Agent": f"segment-gevent/{__version__}",
         }
+        self._compress: Callable[[bytes], bytes] | None = None
         if options.gzip:
+            from segment_gevent.delivery.compression import gzipped  # which most clients do without
+
+            self._compress = partial(gzipped, level=options.gzip_level, between=lifecycle.turn)
             self._headers["Content-Encoding"] = "gzip"
 
     def deliver(
@@ -154,10 +161,10 @@ class Sender:
     def _attempt(self, flight: Flight, until: float | None, *, is_background: bool) -> requests.Response:
         flight.sent_at = stamp(time.time())
         body = flight.body(flight.sent_at)
-        if len(body) > PIECE:
-            lifecycle.turn()  # packing, compressing and sending a large body are slices of 0.1 to 0.2 ms each
-        if self._options.gzip:
-            body = gzipped(body, self._options.gzip_level, between=lifecycle.turn)
+        if len(body) > LARGE_BODY:
+            lifecycle.turn()
+        if self._compress is not None:
+            body = self._compress(body)
         now = time.monotonic()
         seconds = self._options.send_timeout if until is None else min(self._options.send_timeout, until - now)
         if seconds <= 0 or self._is_over or self._pid != os.getpid():

@@ -1,12 +1,13 @@
 """One client's dealings with its spool: what goes to disk when, and what is there already.
 
-`writer.py` has the disk follow memory, with `durable`; `replays.py` has what comes back. All of it is cooperative:
-`storage.py` works on a native thread.
+`writer.py` has the disk follow memory, with `durable`; `replays.py` has what comes back, and `replayer.py` has it sent.
+All of it is cooperative: `storage.py` works on a native thread.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 from segment_gevent.delivery.fates import Fates
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
+from segment_gevent.delivery.replayer import Replayer
 from segment_gevent.delivery.replays import Replays
-from segment_gevent.delivery.spool import Store
+from segment_gevent.delivery.sender import Outcome, OutOfTimeError, Sender
+from segment_gevent.delivery.spool import Store, scope_of
 from segment_gevent.delivery.storage import Storage
 from segment_gevent.delivery.writer import Writer
 from segment_gevent.events.batch import Envelope
@@ -30,17 +33,24 @@ class Spooling:
     def __init__(
         self,
         options: Options,
-        store: Store,
         *,
         home: Home,
         flights: Flights,
         envelope: Envelope,
-        logger: logging.Logger,
+        sender: Sender,
         fates: Fates,
+        logger: logging.Logger,
         on_due: Callable[[], None],
+        is_closed: Callable[[], bool],
     ) -> None:
-        self._store = store
-        self._storage = Storage(store, fates=fates, logger=logger)
+        self._store = Store(
+            options.spool_dir,
+            scope_of(options.api_key, options.host),
+            max_bytes=options.spool_max_bytes,
+            max_age=options.spool_max_age,
+            is_synced=options.durable == "sync",
+        )
+        self._storage = Storage(self._store, fates=fates, logger=logger)
         self._being_kept: list[Flight] = []
         self.writer = Writer(
             self._storage,
@@ -57,6 +67,7 @@ class Spooling:
             flights=flights,
             on_due=on_due,
         )
+        self.replayer = Replayer(self.replays, sender=sender, fates=fates, is_closed=is_closed)
 
     def keep(self, flight: Flight, *, until: float | None = None) -> bool:
         """Put a flight on disk, from where any process may send it; False where the disk refuses it. Switches.
@@ -80,6 +91,19 @@ class Spooling:
             self.writer.take_up(flight, is_on_disk=is_kept)
         self.replays.look_soon()
         return is_kept
+
+    def keep_undeliverable(self, flight: Flight, outcome: Outcome, until: float | None) -> Outcome:
+        """Before the flight is settled: on disk with it, if that is where it belongs. Switches.
+
+        Raises:
+            OutOfTimeError: the disk has not answered by the monotonic time `until`; the flight is still pending.
+        """
+        if outcome.error is None or outcome.pieces or outcome.is_final:
+            return outcome
+        is_spooled = self.keep(flight, until=until)
+        if not is_spooled and until is not None and time.monotonic() >= until:
+            raise OutOfTimeError
+        return outcome._replace(is_spooled=is_spooled)
 
     def _take_back(self, flight: Flight) -> None:
         """On disk: the flight is in memory too, or has another fate, so that no replay may send it."""

@@ -18,7 +18,7 @@ from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.storage import WRITING, Storage
-from segment_gevent.delivery.waiter import Waiter
+from segment_gevent.delivery.waiter import Waiters
 
 
 class Writer:
@@ -36,7 +36,7 @@ class Writer:
         self._removals: deque[tuple[int, int]] = deque()
         self._greenlet: Greenlet[..., None] | None = None
         self._hurry = Event()
-        self._waiters: list[Waiter] = []
+        self._waiters = Waiters()
         self._cannot_write = False
 
     @property
@@ -64,7 +64,7 @@ class Writer:
         if self.is_durable and not is_on_disk:
             self._missed.append(flight.first)
         self._left_out.remove(flight)
-        self._notify()
+        self._waiters.notify()
         self.notice()
 
     def await_disk(self, ordinal: int) -> bool:
@@ -72,22 +72,17 @@ class Writer:
 
         If the home hub does not turn, the caller's greenlet writes. Switches; not for the hub.
         """
-        with lifecycle.BorrowedHub():
-            waiter = Waiter(ordinal)
-            self._waiters.append(waiter)
-            try:
-                self.notice()
-                self._home.call(self._hurry_up)
-                while self.journaled < ordinal and self._flights.is_ours:
-                    if not self._home.answers(HOME_ANSWERS_WITHIN):
-                        self.write()
-                        break
-                    if self._cannot_write:
-                        break
-                    waiter.wait(HOME_ANSWERS_WITHIN)
-                return self.journaled >= ordinal
-            finally:
-                self._waiters.remove(waiter)
+        with lifecycle.BorrowedHub(), self._waiters.waiting(ordinal) as waiter:
+            self.notice()
+            self._home.call(self._hurry_up)
+            while self.journaled < ordinal and self._flights.is_ours:
+                if not self._home.answers(HOME_ANSWERS_WITHIN):
+                    self.write()
+                    break
+                if self._cannot_write:
+                    break
+                waiter.wait(HOME_ANSWERS_WITHIN)
+            return self.journaled >= ordinal
 
     def take_off(self, until: float) -> None:
         """At the end: take off the disk what has its fate: by `until`, or when the disk gets to it. Switches."""
@@ -160,7 +155,7 @@ class Writer:
         self._cannot_write = is_needed and not self._storage.run(lambda: self._work(messages, removals), proves=proves)
         if not self._cannot_write:
             self._have_written(end, missed, removals)
-        self._notify()
+        self._waiters.notify()
         return is_needed
 
     def _work(self, messages: Sequence[tuple[int, bytes]], removals: Sequence[tuple[int, int]]) -> None:
@@ -178,7 +173,3 @@ class Writer:
         for removed in removals:
             with suppress(ValueError):
                 self._removals.remove(removed)
-
-    def _notify(self) -> None:
-        for waiter in list(self._waiters):
-            waiter.notify()

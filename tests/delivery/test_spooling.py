@@ -37,12 +37,13 @@ from servers.spools import (
 from segment_gevent import Client
 from segment_gevent.counters import Counters
 from segment_gevent.delivery import inventory
+from segment_gevent.delivery.authorization import Basic
 from segment_gevent.delivery.buffer import Buffer
 from segment_gevent.delivery.fates import Fates
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.reporter import Callbacks, Reporter
-from segment_gevent.delivery.spool import Store, scope_of
+from segment_gevent.delivery.sender import Sender
 from segment_gevent.delivery.spooling import Spooling
 from segment_gevent.events.batch import BATCH_BYTES, Envelope
 from segment_gevent.options import Options
@@ -343,16 +344,18 @@ class Keeping:
         envelope = Envelope("write-key")
         self.buffer = Buffer(max_messages=100, max_bytes=10_000)
         self.flights = Flights(self.buffer, envelope, max_in_flight=messages)
-        callbacks = Callbacks()
+        callbacks, counters = Callbacks(), Counters()
+        settings = Options("write-key", spool_dir=directory, **options)
         self.spooling = Spooling(
-            Options("write-key", spool_dir=directory, **options),
-            Store(directory, scope_of("write-key", "host")),
+            settings,
             home=home,
             flights=self.flights,
             envelope=envelope,
+            sender=Sender(settings, RecordingTransport(), Basic("write-key"), counters, logger),
+            fates=Fates(counters, callbacks, Reporter(home, logger, max_bytes=0), logger),
             logger=logger,
-            fates=Fates(Counters(), callbacks, Reporter(home, logger, max_bytes=0), logger),
             on_due=lambda: None,
+            is_closed=lambda: False,
         )
         self.out = [self._take(number) for number in range(messages)]
 

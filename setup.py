@@ -22,6 +22,7 @@ test = [
     "pytest-cov>=7",
     "pytest-timeout",
     "pytest-xdist>=3.6",
+    "setuptools>=64",
     "trustme",
 ]
 

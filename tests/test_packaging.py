@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import configparser
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
 from importlib.metadata import entry_points, requires
 from pathlib import Path
+
+import pytest
 
 import segment_gevent
 
@@ -50,3 +56,37 @@ def test_the_command_is_installed() -> None:
 def test_type_checkers_are_told_to_look() -> None:
     """The package ships its types."""
     assert (Path(segment_gevent.__file__).parent / "py.typed").exists()
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A copy of what is built from, since a build leaves files behind."""
+    copy = tmp_path / "sources"
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for folder in ("segment_gevent", "benchmarks", "tests"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignore)
+    for file in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, copy)
+    return copy
+
+
+def setup(sources: Path, *arguments: str) -> None:
+    done = subprocess.run([sys.executable, "setup.py", "-q", *arguments], cwd=sources, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_wheel_holds_the_package_alone(sources: Path, tmp_path: Path) -> None:
+    """Its benchmarks and tests would be modules of those names in everybody's site-packages."""
+    setup(sources, "build", "--build-lib", str(tmp_path / "built"))  # a wheel is this and its metadata
+    assert [path.name for path in (tmp_path / "built").iterdir()] == ["segment_gevent"]
+    assert (tmp_path / "built" / "segment_gevent" / "py.typed").exists()
+
+
+def test_a_source_distribution_holds_no_benchmarks_and_no_part_of_the_tests(sources: Path, tmp_path: Path) -> None:
+    """setuptools adds `tests/test*.py` by itself, which are of no use without the servers that they send to."""
+    setup(sources, "sdist", "--dist-dir", str(tmp_path / "built"))
+    (archive,) = (tmp_path / "built").iterdir()
+    with tarfile.open(archive) as tar:
+        parts = [Path(name).parts for name in tar.getnames()]
+    folders = {each[1] for each in parts if len(each) > 2}
+    assert {folder for folder in folders if not folder.endswith(".egg-info")} == {"segment_gevent"}

@@ -43,7 +43,7 @@ OPEN_TO_EDGES = ("events", "version", "words")
 OPEN_TO_THE_COMMAND = {
     ("cli.spool", "delivery.inventory"),
     ("cli.replay", "delivery.inventory"),
-    ("cli.replay", "delivery.retry"),
+    ("cli.listener", "delivery.retry"),
     ("cli.replay", "delivery.spool"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -38,6 +38,11 @@ def sending_flags(command: Command) -> Command:
                 help=row.doc.replace("`", "") + (f"  [default: {default}]" if default not in {"", "None"} else ""),
             )(command)
     return command
+
+
+def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that were given: the arguments of `Options`."""
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _reader(form: Form) -> Callable[[click.Context, click.Parameter, Any], object]:

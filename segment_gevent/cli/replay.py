@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,9 +10,9 @@ from pathlib import Path
 import gevent
 from rich.console import Console
 
-from segment_gevent import Client, DeliveryError, Options
+from segment_gevent import Client, Options
+from segment_gevent.cli.listener import Listener
 from segment_gevent.delivery import inventory
-from segment_gevent.delivery.retry import is_about_sender
 from segment_gevent.delivery.spool import scope_of
 from segment_gevent.words import counted
 
@@ -56,15 +55,10 @@ class Replay:
         """
         files = [file for file in inventory.status(self._options.spool_dir) if file.scope == self._scope]
         self._is_known = bool(files)
-        logger = logging.getLogger("segment_gevent")
-        logger.addHandler(self._listener)
-        try:
-            with Client.from_options(self._options) as client:
-                client.on_failure(lambda data, error: self._refused.update({str(error): len(data["batch"])}))
-                self._look_until_gone(client, [file.path for file in files if is_for_us(file)])
-            self._delivered = client.stats.replayed - self._refused.total()
-        finally:
-            logger.removeHandler(self._listener)
+        with self._listener, Client.from_options(self._options) as client:
+            client.on_failure(lambda data, error: self._refused.update({str(error): len(data["batch"])}))
+            self._look_until_gone(client, [file.path for file in files if is_for_us(file)])
+        self._delivered = client.stats.replayed - self._refused.total()
 
     def _look_until_gone(self, client: Client, files: Iterable[Path]) -> None:
         """A file that nobody has is deleted with its last message."""
@@ -92,25 +86,3 @@ class Replay:
 def is_for_us(file: inventory.FileStatus) -> bool:
     """Whether the store will take the file over, to send it or to save what can be read of it."""
     return file.state in {"left", "broken"} and file.path.suffix == ".db"
-
-
-class Listener(logging.Handler):
-    """Hears what the client's log says: why delivery fails is kept, other warnings are printed."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(logging.WARNING)
-        self.failure: DeliveryError | None = None
-        self._console = console
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether the key, the token or the host is wrong, so that no later try could end better."""
-        return self.failure is not None and is_about_sender(self.failure.status)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        values = record.args if isinstance(record.args, tuple) else ()
-        failures = [value for value in values if isinstance(value, DeliveryError)]
-        if failures:
-            self.failure = failures[0]
-        else:
-            self._console.print(record.getMessage(), markup=False, soft_wrap=True)

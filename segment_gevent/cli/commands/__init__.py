@@ -1,0 +1,1 @@
+"""The commands of `segment-gevent` and their options, a file a group; the work is in the files beside this folder."""

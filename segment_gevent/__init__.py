@@ -27,6 +27,14 @@ from segment_gevent.api import (
     warm_up,
 )
 from segment_gevent.client import Client
+from segment_gevent.context import (
+    bind_context,
+    bind_user,
+    bound_context,
+    carry_context,
+    clear_context,
+    unbind_context,
+)
 from segment_gevent.counters import Stats
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import (
@@ -51,6 +59,11 @@ __all__ = [
     "ValidationError",
     "__version__",
     "alias",
+    "bind_context",
+    "bind_user",
+    "bound_context",
+    "carry_context",
+    "clear_context",
     "default_client",
     "flush",
     "group",
@@ -65,6 +78,7 @@ __all__ = [
     "shutdown",
     "stats",
     "track",
+    "unbind_context",
     "warm_up",
 ]
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segment_gevent import checks
+from segment_gevent.context import Binding, current
 from segment_gevent.counters import Stats
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.lifecycle import Home
@@ -110,8 +111,10 @@ class Client:
         Raises:
             ValidationError: an argument is wrong; the text names it and the value's type. Nothing was counted.
         """
+        if (bound := current()) is not None:
+            session_id, user_id = bound.who(session_id, user_id)
         fields = message.identify(session_id, user_id, traits)
-        return self._submit("identifies", fields, context, timestamp, integrations, message_id)
+        return self._submit("identifies", fields, bound, context, timestamp, integrations, message_id)
 
     def track(
         self,
@@ -126,8 +129,10 @@ class Client:
         message_id: str | None = None,
     ) -> bool:
         """Record that a user did something: `event` is its name, such as `"Order Completed"`; else as `identify`."""
+        if (bound := current()) is not None:
+            session_id, user_id = bound.who(session_id, user_id)
         fields = message.track(session_id, user_id, event, properties)
-        return self._submit("tracks", fields, context, timestamp, integrations, message_id)
+        return self._submit("tracks", fields, bound, context, timestamp, integrations, message_id)
 
     def page(
         self,
@@ -143,8 +148,10 @@ class Client:
         message_id: str | None = None,
     ) -> bool:
         """Record that a page was seen; `name` and `category` also stand in its properties. Else as `identify`."""
+        if (bound := current()) is not None:
+            session_id, user_id = bound.who(session_id, user_id)
         fields = message.page(session_id, user_id, name, properties, category)
-        return self._submit("pages", fields, context, timestamp, integrations, message_id)
+        return self._submit("pages", fields, bound, context, timestamp, integrations, message_id)
 
     def screen(
         self,
@@ -160,8 +167,10 @@ class Client:
         message_id: str | None = None,
     ) -> bool:
         """Record that a screen of an app was seen; else as `page`."""
+        if (bound := current()) is not None:
+            session_id, user_id = bound.who(session_id, user_id)
         fields = message.screen(session_id, user_id, name, properties, category)
-        return self._submit("screens", fields, context, timestamp, integrations, message_id)
+        return self._submit("screens", fields, bound, context, timestamp, integrations, message_id)
 
     def group(
         self,
@@ -176,8 +185,10 @@ class Client:
         message_id: str | None = None,
     ) -> bool:
         """Tie a user to a company, team or project; `traits` are the group's. Else as `identify`."""
+        if (bound := current()) is not None:
+            session_id, user_id = bound.who(session_id, user_id)
         fields = message.group(session_id, user_id, group_id, traits)
-        return self._submit("groups", fields, context, timestamp, integrations, message_id)
+        return self._submit("groups", fields, bound, context, timestamp, integrations, message_id)
 
     def alias(
         self,
@@ -190,20 +201,25 @@ class Client:
         message_id: str | None = None,
     ) -> bool:
         """Say that two ids are one user; both are required. Else as `identify`."""
+        if (bound := current()) is not None:
+            user_id = bound.user(user_id)
         fields = message.alias(previous_id, user_id)
-        return self._submit("aliases", fields, context, timestamp, integrations, message_id)
+        return self._submit("aliases", fields, bound, context, timestamp, integrations, message_id)
 
     def _submit(
         self,
         counter: str,
         fields: Fields,
-        context: Values | None,
+        bound: Binding | None,
+        context: Any,  # the caller's; what is bound, encoded, takes its place
         timestamp: Timestamp | None,
         integrations: Values | None,
         message_id: str | None,
     ) -> bool:
         pipeline = self._pipelines.get(os.getpid()) or self._pipeline()
         editor = self._editor
+        if bound is not None:
+            context = bound.tail if context is None and editor is None else bound.under(context)
         if editor is not None:
             context, integrations = editor.context(context), editor.integrations(integrations)
         sealed = message.seal(

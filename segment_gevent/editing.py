@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from segment_gevent.context import fixed, merged
 from segment_gevent.errors import ValidationError
 from segment_gevent.events.encoding import encode
 from segment_gevent.events.message import Fields, mapping
@@ -24,19 +25,19 @@ class Editor:
 
     def __init__(self, options: Options, logger: logging.Logger) -> None:
         self._before_send = options.before_send
-        self._context = _fixed(options.default_context)
-        self._integrations = _fixed(options.default_integrations)
+        self._context = fixed(options.default_context)
+        self._integrations = fixed(options.default_integrations)
         self._sample_rate = options.sample_rate
         self._logger = logger
         self._has_failed = False
 
     def context(self, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """The call's context over the default one."""
-        return _merged("context", self._context, given)
+        return _completed("context", given, self._context)
 
     def integrations(self, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """The call's integrations over the default ones."""
-        return _merged("integrations", self._integrations, given)
+        return _completed("integrations", given, self._integrations)
 
     def edited(self, sealed: bytes, fields: Fields) -> tuple[bytes, str]:
         """The message as `before_send` wants it, and why it is to be dropped, "" to send it.
@@ -66,14 +67,8 @@ class Editor:
         return zlib.crc32(str(who).encode("utf-8", "replace")) >= self._sample_rate * HASHES
 
 
-def _fixed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What would be sent of the values now: no later change to what they hold, however deep, reaches a message."""
-    fixed: dict[str, Any] = orjson.loads(encode(dict(values)))
-    return fixed
-
-
-def _merged(name: str, defaults: Mapping[Any, Any], given: Mapping[str, Any] | None) -> Mapping[Any, Any] | None:
-    """One over the other, key by key; the message's own checks are made either way."""
+def _completed(name: str, given: Mapping[str, Any] | None, defaults: dict[str, Any]) -> Mapping[Any, Any] | None:
+    """The values given over the defaults; the message's own checks are made either way."""
     if not defaults or given is None:
         return defaults or given
-    return {**defaults, **mapping(name, given)}
+    return merged(defaults, mapping(name, given))

@@ -39,12 +39,12 @@ class Sending:
 
 
 def test_a_default_context_goes_under_each_calls_own(make_client: MakeClient) -> None:
-    """Key by key; the library is told beside it, in all six calls."""
+    """Key by key, at every depth; the library is told beside it, in all six calls."""
     sending = Sending(make_client, default_context={"app": {"name": "shop"}, "ip": "0.0.0.0"}, flush_at=100)
     library = sending.track()["context"]["library"]
     assert sending.track()["context"] == {"app": {"name": "shop"}, "ip": "0.0.0.0", "library": library}
     assert sending.track(context={"ip": "::1"})["context"] == {"app": {"name": "shop"}, "ip": "::1", "library": library}
-    assert sending.track(context={"app": {"build": 1}})["context"]["app"] == {"build": 1}
+    assert sending.track(context={"app": {"build": 1}})["context"]["app"] == {"name": "shop", "build": 1}
     client = sending.client
     sending.transport.sent.clear()
     client.identify("s")

@@ -23,8 +23,9 @@ PACKAGE = Path(segment_gevent.__file__).parent
 LAYERS = (
     ("errors", "version", "words"),
     ("checks",),
-    ("options", "counters", "context"),
+    ("options", "counters"),
     ("events",),
+    ("context",),
     ("delivery", "editing"),
     ("signatures",),
     ("client",),

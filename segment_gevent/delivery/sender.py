@@ -13,7 +13,6 @@ from gevent.event import Event
 
 from segment_gevent.counters import Counters
 from segment_gevent.delivery import lifecycle, retry
-from segment_gevent.delivery.answers import asked_wait, says_too_large
 from segment_gevent.delivery.authorization import Authorization
 from segment_gevent.delivery.flights import Flight
 from segment_gevent.delivery.transport import Transport
@@ -226,6 +225,8 @@ class Sender:
         """The halves of a batch refused for its size, or maybe for one of its messages; () to judge it whole."""
         if len(flight) < 2 or error.reason != "status" or error.status not in {400, 413}:
             return ()
+        from segment_gevent.delivery.answers import says_too_large  # as below
+
         if says_too_large(error.status, _text(error.response)):
             return flight.halves()
         if flight.search.splits >= retry.SPLITS_IN_SEARCH:
@@ -298,6 +299,8 @@ def _draw() -> float:
 
 def _asked_wait(error: DeliveryError) -> float | None:
     """Seconds that the server asked for; None if it asked for none, or did not answer."""
+    from segment_gevent.delivery.answers import asked_wait  # with the first refusal: most processes see none
+
     headers = getattr(error.response, "headers", None)
     return asked_wait(headers, time.time()) if isinstance(headers, Mapping) else None
 

@@ -33,7 +33,6 @@ LIBRARY = {"name": "segment-gevent", "version": __version__}
 Id: TypeAlias = "str | int | float | Decimal | UUID"
 Fields: TypeAlias = "dict[str, object]"
 
-_LIBRARY_CONTEXT = b',"context":' + encode({"library": LIBRARY}) + b"}"
 _MESSAGE_LEVELS = LEVELS + 1  # the message is one level above the caller's values
 
 
@@ -121,8 +120,9 @@ def seal(
 ) -> bytes:
     """Complete `fields` and return the message as compact JSON, in a bytes object of just its length.
 
-    `message_id` and `timestamp` default to `new_id` and `now` (seconds since 1970). Raises ValidationError for a wrong
-    argument, and nothing about values: see `encode`. A message over MESSAGE_LIMIT is returned all the same.
+    `message_id` and `timestamp` default to `new_id` and `now` (seconds since 1970); `context` may be a `Tail`. Raises
+    ValidationError for a wrong argument, and nothing about values: see `encode`. A message over MESSAGE_LIMIT is
+    returned all the same.
     """
     if message_id is None:
         fields["messageId"] = new_id
@@ -136,20 +136,20 @@ def seal(
     if integrations is not None:
         fields["integrations"] = mapping("integrations", integrations)
     if context is None:
-        tail = _LIBRARY_CONTEXT
+        end = _LIBRARY_TAIL
+    elif type(context) is Tail:
+        end = context
     else:
-        merged: dict[object, object] = {"library": LIBRARY}
-        merged.update(dict.copy(mapping("context", context)))
-        tail = b',"context":' + encode(merged) + b"}"
+        end = tail(context)
     # Slicing and adding copies: as orjson returns it, a message of 449 bytes holds 4,096; the copy holds 482.
-    return encode(fields, _MESSAGE_LEVELS)[:-1] + tail
+    return encode(fields, _MESSAGE_LEVELS)[:-1] + end
 
 
 def _who(kind: str, session_id: object, user_id: object) -> Fields:
     fields: Fields = {"type": kind}
     # Most ids are strings, and a call costs as much as all of this.
-    session = session_id if type(session_id) is str else _optional_id("session_id", session_id)
-    user = user_id if type(user_id) is str else _optional_id("user_id", user_id)
+    session = session_id if type(session_id) is str else id_text("session_id", session_id)
+    user = user_id if type(user_id) is str else id_text("user_id", user_id)
     if session:
         fields["anonymousId"] = session
     if user:
@@ -172,8 +172,11 @@ def _view(kind: str, session_id: object, user_id: object, name: object, properti
     return fields
 
 
-def _optional_id(argument: str, value: object) -> str:
-    """Return an id as it is sent, "" for one that is not given; 0 is given."""
+def id_text(argument: str, value: object) -> str:
+    """Return an id as it is sent, "" for one that is not given; 0 is given.
+
+    Raises ValidationError for a value of a type that no id has; `argument` is its name there.
+    """
     if value is None:
         return ""
     try:
@@ -193,7 +196,7 @@ def _optional_id(argument: str, value: object) -> str:
 
 
 def _required_id(argument: str, value: object) -> str:
-    text = _optional_id(argument, value)
+    text = id_text(argument, value)
     if not text:
         raise ValidationError(f"{argument} {_wrong('is required', value)}")
     return text
@@ -215,3 +218,22 @@ def mapping(argument: str, value: object) -> dict[object, object]:
 
 def _wrong(rule: str, value: object) -> str:
     return f"{rule}, not {'an empty ' if isinstance(value, str) and not value else ''}{type(value).__name__}"
+
+
+class Tail(bytes):
+    """The end of a message, its context: the same bytes serve all messages that share it."""
+
+    __slots__ = ()
+
+
+def tail(context: object) -> Tail:
+    """Encode a context, with the library told in it.
+
+    Raises ValidationError for one that is no mapping.
+    """
+    merged: dict[object, object] = {"library": LIBRARY}
+    merged.update(dict.copy(mapping("context", context)))
+    return Tail(b',"context":' + encode(merged) + b"}")
+
+
+_LIBRARY_TAIL = bytes(tail({}))

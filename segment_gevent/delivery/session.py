@@ -1,7 +1,8 @@
 """One hub's requests session: an adapter that keeps connections alive, and what is the same in every request.
 
-Of requests' `Session` only the adapter is used. Its `post` would merge environment, cookies and ~/.netrc into each
-request, whose credentials win over the Authorization header, at twice the CPU time.
+Of requests' `Session` only the adapter is used, and that where no connection was kept alive. Its `post` would merge
+environment, cookies and ~/.netrc into each request, whose credentials win over the Authorization header, at twice the
+CPU time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib3 import HTTPConnectionPool, HTTPResponse, ProxyManager
 from urllib3.util import parse_url
 
 from segment_gevent.delivery.connections import Network, StaleConnectionError
+from segment_gevent.delivery.exchange import Answer, Head, exchange
 from segment_gevent.delivery.faults import chain
 
 CONTENT_LIMIT = 1 << 20  # bytes of an answer's content, decoded; Segment's own is {"success": true}
@@ -83,11 +85,14 @@ class Session:
     def __init__(
         self, url: str, network: Network, *, timeout: tuple[float, float], proxies: Mapping[str, str] | None
     ) -> None:
-        self._url = str(requests.Request("POST", url).prepare().url)
+        prepared = requests.Request("POST", url).prepare()
+        self._url = str(prepared.url)
+        self._target = prepared.path_url
         self._timeout = timeout
         proxy = _proxy_for(self._url, proxies)
         self._proxies = {"all": proxy} if proxy else {}
         self._adapter = GeventAdapter(network, tls=any(u.startswith("https:") for u in (self._url, proxy or "")))
+        self._head: Head | None = None  # the last one: it changes with the token, and for a retry
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
         """POST and read the answer. A kept-alive connection that turns out closed is replaced, at once and once.
@@ -103,12 +108,12 @@ class Session:
         request.body = body
         try:
             try:
-                return self._attempt(request)
-            except requests.ConnectionError as error:
+                return self._attempt(request, body, headers)
+            except (requests.ConnectionError, StaleConnectionError) as error:
                 if not any(isinstance(link, StaleConnectionError) for link in chain(error)):
                     raise
             self.close()  # those that idled beside it are as old
-            return self._attempt(request)
+            return self._attempt(request, body, headers)
         finally:
             # Answers and errors refer to the request, and end up in callbacks, reports and logs.
             request.body = None
@@ -118,11 +123,25 @@ class Session:
         """Close the connections that idle, and those in use when their send ends. Never waits; a later send reopens."""
         self._adapter.close()
 
-    def _attempt(self, request: requests.PreparedRequest) -> requests.Response:
-        response = self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
-        response.raw = io.BytesIO(_content(response.raw))
+    def _attempt(self, request: requests.PreparedRequest, body: bytes, headers: Mapping[str, str]) -> requests.Response:
+        raw = self._exchange(body, headers)
+        if raw is None:
+            response = self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
+            raw = response.raw
+        else:
+            response = self._adapter.build_response(request, raw)  # type: ignore[arg-type]  # both have what it reads
+        response.raw = io.BytesIO(raw.content if isinstance(raw, Answer) else _content(raw))
         response.content  # noqa: B018 - reads it into the response
         return response
+
+    def _exchange(self, body: bytes, headers: Mapping[str, str]) -> Answer | HTTPResponse | None:
+        """The answer by the short way; None where there is none: no connection was kept alive, or a proxy's was."""
+        if self._proxies:  # which add headers of their own
+            return None
+        pool = self._adapter.get_connection(self._url)
+        if self._head is None or self._head.headers != headers:
+            self._head = Head(pool, self._target, headers)
+        return exchange(pool, self._head, body)
 
 
 def _proxy_for(url: str, proxies: Mapping[str, str] | None) -> str | None:

@@ -248,12 +248,29 @@ FAULTS = {
 }
 
 
+def after_one_answer(script: Script) -> Script:
+    """The same on a first connection that was good for one request, and on those that replace it."""
+
+    def answer_once(peer: Peer) -> None:
+        if peer.number == 1:
+            peer.request()
+            peer.sock.sendall(OK)
+        script(peer)
+
+    return answer_once
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["new", "kept-alive"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_answer_that_does_not_come_whole_is_a_delivery_error(fault: str) -> None:
+def test_an_answer_that_does_not_come_whole_is_a_delivery_error(fault: str, is_first: bool) -> None:
     """The reason is a word, the cause the original, and the text shows nothing of either side's bytes."""
     script, reason = FAULTS[fault]
-    with WireServer(script) as server, pytest.raises(DeliveryError) as caught:
-        HttpTransport(server.url, timeout=(5, 0.2)).send(b"secret", HEADERS)
+    with WireServer(script if is_first else after_one_answer(script)) as server:
+        transport = HttpTransport(server.url, timeout=(5, 0.2))
+        if not is_first:
+            transport.send(b"first", HEADERS)
+        with pytest.raises(DeliveryError) as caught:
+            transport.send(b"secret", HEADERS)
     assert caught.value.reason == reason
     assert isinstance(caught.value.__cause__, Exception)
     assert caught.value.response is None

@@ -5,11 +5,16 @@ own and asks it what it got, for tests and for the demo. Importing this package 
 
     server.py   the gevent WSGI server, and how a connection is dropped
     app.py      the WSGI application: what a request becomes, and its answer
-    control.py  the API for tests and tools, under `/_/`
-    answer.py   an answer: status, headers, body
-    body.py     bytes of a request, bounded
+    control.py  the API for tests, tools and the page, under `/_/`
+    stream.py   what arrives, as it arrives
+    answer.py   an answer: status, headers, body        shown.py    an event as JSON
+    body.py     bytes of a request, bounded             clock.py    times as JSON
     intake.py   those bytes, checked: messages and what is wrong with them
-    store.py    the events that arrived, bounded        query.py    what to look for among them
-    journal.py  the requests that arrived               faults.py   answers that go wrong on demand
+    event.py    one message as it arrived
+    state.py    all that is remembered, and waiting for it to change:
+    store.py    the events, bounded                     database.py  them in SQLite
+    query.py    what to look for among them             visitor.py   one person's path through them
+    counts.py   counts of them all                      catalogue.py  their names and properties
+    journal.py  the requests that arrived               faults.py    answers that go wrong on demand
     process.py  the server in its own process           connection.py  HTTP to it, cooperative
 """

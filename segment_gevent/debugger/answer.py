@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -14,12 +14,13 @@ _BODILESS = frozenset({204, 304})
 
 @dataclass(slots=True)
 class Answer:
-    """One answer. `close` asks for the end of the connection once it is sent."""
+    """One answer. `close` asks for the end of the connection once it is sent; a `stream` is sent in place of a body."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     close: bool = False
+    stream: Iterator[bytes] | None = None
 
     @property
     def status_line(self) -> str:
@@ -30,9 +31,9 @@ class Answer:
             return f"{self.status} Unknown"
 
     def header_list(self) -> list[tuple[str, str]]:
-        """The headers as WSGI wants them, with the length of the body unless the status forbids one."""
+        """The headers as WSGI wants them, with the length of the body where there is one that can be known."""
         headers = list(self.headers.items())
-        if self.status not in _BODILESS:
+        if self.status not in _BODILESS and self.stream is None:
             headers.append(("Content-Length", str(len(self.body))))
         if self.close:
             headers.append(("Connection", "close"))

@@ -14,9 +14,11 @@ import gevent
 
 from segment_gevent.debugger import body, intake
 from segment_gevent.debugger.answer import Answer, json_answer
-from segment_gevent.debugger.control import PREFIX, Control, State
+from segment_gevent.debugger.control import PREFIX, Control
 from segment_gevent.debugger.faults import Fault
 from segment_gevent.debugger.journal import Entry
+from segment_gevent.debugger.state import State
+from segment_gevent.debugger.store import EventStore
 
 HANG_UP = "segment_gevent.hang_up"
 _TAKEN = {"success": True}
@@ -40,11 +42,13 @@ class HungUpError(ConnectionResetError):
 class App:
     """The WSGI application. `strict` refuses, with 400 and the reasons, what the official libraries would not send."""
 
-    def __init__(self, *, strict: bool = False, clock: Callable[[], float] = time.time) -> None:
-        self.state = State()
+    def __init__(
+        self, store: EventStore | None = None, *, strict: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.state = State(store or EventStore())
         self._strict = strict
         self._clock = clock
-        self._control = Control(self.state)
+        self._control = Control(self.state, {"strict": strict, "plan": False})
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request. Switches greenlets while it reads the body, and while a fault delays or holds the answer."""
@@ -61,7 +65,7 @@ class App:
             write(answer.body)
             environ[HANG_UP](linger=True)
             raise HungUpError
-        return [answer.body]
+        return [answer.body] if answer.stream is None else answer.stream
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         method, call = environ["REQUEST_METHOD"], intake.endpoint(environ["PATH_INFO"])
@@ -75,14 +79,14 @@ class App:
         else:
             answer = self._post(call, environ, entry)
         entry.status = answer.status
-        self.state.changed()
+        self._end(entry)
         return answer
 
     def _post(self, call: str, environ: dict[str, Any], entry: Entry) -> Answer:
         fault = self.state.faults.take() or Fault()
         entry.fault = fault.as_dict() or None
         if fault.drop == "before":
-            self._drop(environ)
+            self._drop(environ, entry)
         answer = self._take(call, environ, entry, keep=fault.takes)
         self.state.changed()
         if fault.hold:
@@ -90,7 +94,7 @@ class App:
         if fault.delay:
             gevent.sleep(fault.delay)
         if fault.drop == "after":
-            self._drop(environ)
+            self._drop(environ, entry)
         if fault.status is not None and answer.status == 200:
             answer = json_answer(fault.status, {"success": fault.takes, "error": "a fault that was asked for"}, _CORS)
         answer.headers.update(fault.headers)
@@ -124,10 +128,15 @@ class App:
         if keep:
             for event in taken.events:
                 self.state.store.add(event)
+            self.state.store.keep_up()
         return json_answer(200, _TAKEN, _CORS)
 
-    def _drop(self, environ: dict[str, Any]) -> None:
+    def _end(self, entry: Entry) -> None:
+        entry.duration = max(0.0, self._clock() - entry.received_at)
         self.state.changed()
+
+    def _drop(self, environ: dict[str, Any], entry: Entry) -> None:
+        self._end(entry)
         environ[HANG_UP]()
         raise HungUpError
 

@@ -1,12 +1,16 @@
 """The local Segment's own API, under `/_/`: what arrived, and what shall go wrong.
 
-GET  /_/events     filters type, event, user, valid, text, since; limit, offset; newest first
-GET  /_/summary    counts since the last reset
-GET  /_/requests   the requests, newest first; limit
-GET  /_/wait       until `count` distinct messages, `requests` requests and `held` held answers; timeout in seconds
-POST /_/reset      forget all of it, faults included
-GET  /_/faults, PUT /_/faults   the answers to come that go wrong
-POST /_/release    let go of the held answers
+GET    /_/events     filters type, event, user, valid, text, since, until, after, upto, batch; limit, offset, order
+GET    /_/stream     the same filters: what arrives, as server-sent events
+GET    /_/summary    counts since the last reset
+GET    /_/names      the names of events, with their properties
+GET    /_/user       the events of one person, under all ids that belong together; id, limit, offset
+GET    /_/requests   the requests, newest first; limit, offset, number
+GET    /_/about      what this server is, and how it was started
+GET    /_/wait       until `count` distinct messages, `requests` requests and `held` held answers; timeout in seconds
+POST   /_/reset      forget all of it, faults included
+GET    /_/faults, PUT /_/faults, POST /_/faults, DELETE /_/faults   the answers to come that go wrong
+POST   /_/release    let go of the held answers
 """
 
 from __future__ import annotations
@@ -16,86 +20,50 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
-import gevent
 import orjson
-from gevent.event import Event as Flag
 
-from segment_gevent.debugger import body
+from segment_gevent.debugger import body, stream, visitor
 from segment_gevent.debugger.answer import Answer, json_answer
-from segment_gevent.debugger.faults import FaultError, Faults, parse_faults
-from segment_gevent.debugger.journal import Journal
-from segment_gevent.debugger.query import Query, QueryError, timestamp
-from segment_gevent.debugger.store import Event, EventStore
+from segment_gevent.debugger.database import Database, Kept
+from segment_gevent.debugger.faults import Fault, FaultError, parse_faults
+from segment_gevent.debugger.query import Query, QueryError
+from segment_gevent.debugger.shown import shown
+from segment_gevent.debugger.state import State
+from segment_gevent.version import __version__
 
 PREFIX = "/_/"
 MAX_WAIT = 600.0
-_DEFAULT_REQUESTS = 100
+_DEFAULT_LIMIT = 100
 _BODY_LIMIT = 1024 * 1024
 
 
-class State:
-    """All that the local Segment remembers, shared by the intake and the control API of one server."""
-
-    def __init__(self) -> None:
-        self.store = EventStore()
-        self.journal = Journal()
-        self.faults = Faults()
-        self.held = 0
-        self._gate = Flag()
-        self._changed = Flag()
-
-    def changed(self) -> None:
-        """Wake whoever waits for something to arrive. Never switches."""
-        flag, self._changed = self._changed, Flag()
-        flag.set()
-
-    def wait_until(self, reached: Callable[[], bool], timeout: float) -> bool:
-        """Wait, cooperatively, at most `timeout` seconds; False when it was not reached by then."""
-        with gevent.Timeout(timeout, False):  # type: ignore[arg-type]  # False: end the block, raise nothing
-            while not reached():
-                self._changed.wait()
-        return reached()
-
-    def hold(self) -> None:
-        """Wait, cooperatively and without end, for the next `release`."""
-        self.held += 1
-        self.changed()
-        try:
-            self._gate.wait()
-        finally:
-            self.held -= 1
-
-    def release(self) -> int:
-        """Let go of everyone in `hold`; returns how many those were."""
-        gate, self._gate = self._gate, Flag()
-        gate.set()
-        return self.held
-
-    def reset(self) -> None:
-        """Forget events, requests and faults, and let go of held answers."""
-        self.store.reset()
-        self.journal.reset()
-        self.faults.replace([])
-        self.release()
-
-
 class Control:
-    """Answers the requests under `/_/`."""
+    """Answers the requests under `/_/`. `about` is how the server was started, for who asks."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, about: Mapping[str, object]) -> None:
         self._state = state
+        self._about_start = dict(about)
         self._routes: dict[str, dict[str, Callable[[Mapping[str, Any]], Answer]]] = {
             "events": {"GET": self._events},
+            "stream": {"GET": self._stream},
             "summary": {"GET": self._summary},
+            "names": {"GET": self._names},
+            "user": {"GET": self._user},
+            "about": {"GET": self._about},
             "requests": {"GET": self._requests},
             "wait": {"GET": self._wait},
             "reset": {"POST": self._reset},
-            "faults": {"GET": self._get_faults, "PUT": self._put_faults},
+            "faults": {
+                "GET": self._get_faults,
+                "PUT": self._put_faults,
+                "POST": self._add_faults,
+                "DELETE": self._delete_faults,
+            },
             "release": {"POST": self._release},
         }
 
     def answer(self, environ: Mapping[str, Any]) -> Answer:
-        """The answer to one request; `/_/wait` switches greenlets, the others only while they read a body."""
+        """The answer to one request. Switches greenlets while it reads a body, asks the store, or waits."""
         methods = self._routes.get(str(environ["PATH_INFO"])[len(PREFIX) :])
         if methods is None:
             return json_answer(404, {"error": f"nothing here; there are {', '.join(self._routes)}"})
@@ -110,27 +78,50 @@ class Control:
             return json_answer(error.status, {"error": str(error)}, close=error.unread)
 
     def _events(self, environ: Mapping[str, Any]) -> Answer:
-        found, total = Query.parse(_parameters(environ)).select(self._state.store)
-        return json_answer(200, {"events": [_shown(event) for event in found], "total": total})
+        found, total = self._state.store.ask(_found, Query.parse(_parameters(environ)))
+        return json_answer(200, {"events": [shown(event) for event in found], "total": total})
+
+    def _stream(self, environ: Mapping[str, Any]) -> Answer:
+        frames = stream.frames(self._state, Query.parse(_parameters(environ)))
+        return Answer(200, headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}, stream=frames)
 
     def _summary(self, _environ: Mapping[str, Any]) -> Answer:
-        return json_answer(200, {**self._state.store.summary(), "requests": self._state.journal.total})
+        return json_answer(200, {**self._state.store.counts.summary(), "requests": self._state.journal.total})
+
+    def _names(self, _environ: Mapping[str, Any]) -> Answer:
+        return json_answer(200, {"names": [name.as_dict() for name in self._state.store.counts.catalogue]})
+
+    def _user(self, environ: Mapping[str, Any]) -> Answer:
+        parameters = _parameters(environ)
+        user = parameters.pop("id", "")
+        if not user:
+            raise QueryError("id is missing")
+        limit, offset = _slice(_numbers(parameters, "limit", "offset"))
+        ids, found, total = self._state.store.ask(visitor.path, user, limit, offset)
+        return json_answer(200, {"ids": ids, "events": [shown(event) for event in found], "total": total})
 
     def _requests(self, environ: Mapping[str, Any]) -> Answer:
-        numbers = _numbers(environ, "limit")
-        entries = islice(self._state.journal, int(numbers.get("limit", _DEFAULT_REQUESTS)))
-        shown = [entry.as_dict() for entry in entries]
-        return json_answer(200, {"requests": shown, "total": self._state.journal.total})
+        numbers = _numbers(_parameters(environ), "limit", "offset", "number")
+        limit, offset = _slice(numbers)
+        wanted = numbers.get("number")
+        entries = (entry for entry in self._state.journal if wanted is None or entry.number == wanted)
+        found = [entry.as_dict() for entry in islice(entries, offset, offset + limit)]
+        return json_answer(200, {"requests": found, "total": self._state.journal.total})
+
+    def _about(self, _environ: Mapping[str, Any]) -> Answer:
+        store = self._state.store
+        kept = {"db": store.path, "capacity": store.max_events, "writable": True}
+        return json_answer(200, {"version": __version__, **self._about_start, **kept})
 
     def _wait(self, environ: Mapping[str, Any]) -> Answer:
-        numbers = _numbers(environ, "count", "requests", "held", "timeout")
+        numbers = _numbers(_parameters(environ), "count", "requests", "held", "timeout")
         timeout = min(numbers.pop("timeout", 10.0), MAX_WAIT)
         reached = self._state.wait_until(lambda: _reached(self._counts(), numbers), timeout)
         return json_answer(200, {"reached": reached, **self._counts()})
 
     def _counts(self) -> dict[str, int]:
         state = self._state
-        return {"count": state.store.distinct, "requests": state.journal.total, "held": state.held}
+        return {"count": state.store.counts.distinct, "requests": state.journal.total, "held": state.held}
 
     def _reset(self, _environ: Mapping[str, Any]) -> Answer:
         self._state.reset()
@@ -140,23 +131,36 @@ class Control:
         return json_answer(200, [fault.as_dict() for fault in self._state.faults])
 
     def _put_faults(self, environ: Mapping[str, Any]) -> Answer:
-        faults = parse_faults(orjson.loads(body.read(environ["wsgi.input"], limit=_BODY_LIMIT)))
+        faults = _read_faults(environ)
         self._state.faults.replace(faults)
-        return json_answer(200, {"waiting": len(faults)})
+        return self._faults_changed()
+
+    def _add_faults(self, environ: Mapping[str, Any]) -> Answer:
+        faults = _read_faults(environ)
+        self._state.faults.add(faults)
+        return self._faults_changed()
+
+    def _delete_faults(self, _environ: Mapping[str, Any]) -> Answer:
+        self._state.faults.replace([])
+        self._state.changed()
+        return Answer(204)
+
+    def _faults_changed(self) -> Answer:
+        self._state.changed()
+        return json_answer(200, {"waiting": len(self._state.faults)})
 
     def _release(self, _environ: Mapping[str, Any]) -> Answer:
         return json_answer(200, {"released": self._state.release()})
 
 
-def _shown(event: Event) -> dict[str, object]:
-    return {
-        "message": orjson.Fragment(event.message),
-        "valid": event.valid,
-        "problems": event.problems,
-        "duplicate": event.duplicate,
-        "receivedAt": timestamp(event.received_at),
-        "batch": event.batch,
-    }
+def _found(database: Database, query: Query) -> tuple[list[Kept], int]:
+    wanted = query.filter()
+    found = database.select(wanted, query.limit, query.offset, oldest_first=query.oldest_first)
+    return found, database.count(wanted)
+
+
+def _read_faults(environ: Mapping[str, Any]) -> list[Fault]:
+    return parse_faults(orjson.loads(body.read(environ["wsgi.input"], limit=_BODY_LIMIT)))
 
 
 def _reached(counts: Mapping[str, int], asked: Mapping[str, float]) -> bool:
@@ -167,9 +171,9 @@ def _parameters(environ: Mapping[str, Any]) -> dict[str, str]:
     return dict(parse_qsl(str(environ.get("QUERY_STRING", "")), keep_blank_values=True))
 
 
-def _numbers(environ: Mapping[str, Any], *names: str) -> dict[str, float]:
+def _numbers(parameters: Mapping[str, str], *names: str) -> dict[str, float]:
     numbers = {}
-    for name, text in _parameters(environ).items():
+    for name, text in parameters.items():
         if name not in names:
             raise QueryError(f"unknown parameter {name!r}; known are {', '.join(names)}")
         try:
@@ -179,3 +183,8 @@ def _numbers(environ: Mapping[str, Any], *names: str) -> dict[str, float]:
         if not 0 <= numbers[name] < float("inf"):
             raise QueryError(f"{name} is a number from 0 on, not {text!r}")
     return numbers
+
+
+def _slice(numbers: Mapping[str, float]) -> tuple[int, int]:
+    """The limit and the offset."""
+    return int(numbers.get("limit", _DEFAULT_LIMIT)), int(numbers.get("offset", 0))

@@ -1,13 +1,15 @@
-"""Answers that go wrong on demand: a list of faults, one used up by each request."""
+"""Answers that go wrong on demand: a list of faults, of which requests use up the first."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from random import random
 
 MAX_DELAY = 600.0
 MAX_FAULTS = 10_000
+MAX_TIMES = 1_000_000
 
 
 class FaultError(ValueError):
@@ -16,11 +18,14 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with one request.
+    """What goes wrong with a request, and with how many.
 
     `status` answers it with that status, and below 200 or from 300 on its messages are not taken; `headers` are added
     to the answer. `delay` (seconds) and `hold` (until a release) keep back an answer to messages that are already
     taken. `drop` ends the connection without an answer: "before" anything is read or taken, or "after" it was.
+
+    `times` requests are hit, None for as many as come until it is removed; each request with the chance `share`, while
+    the fault is the first in line.
     """
 
     status: int | None = None
@@ -28,6 +33,8 @@ class Fault:
     delay: float = 0.0
     hold: bool = False
     drop: str | None = None
+    times: int | None = 1
+    share: float = 1.0
 
     @property
     def takes(self) -> bool:
@@ -52,16 +59,22 @@ class Fault:
         return cls(**value)
 
     def as_dict(self) -> dict[str, object]:
-        """The fault as JSON wrote it: only what differs from a plain answer."""
+        """The fault as JSON wrote it: only what differs from a plain answer to one request."""
         parts = {"status": self.status, "headers": dict(self.headers), "delay": self.delay, "hold": self.hold}
-        return {key: part for key, part in {**parts, "drop": self.drop}.items() if part}
+        shown: dict[str, object] = {key: part for key, part in {**parts, "drop": self.drop}.items() if part}
+        if self.times != 1:
+            shown["times"] = self.times
+        if self.share != 1:
+            shown["share"] = self.share
+        return shown
 
 
 class Faults:
-    """The faults still to come, first in, first used."""
+    """The faults still to come, first in, first used. `chance` draws a number from 0 to below 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: Callable[[], float] = random) -> None:
         self._waiting: deque[Fault] = deque()
+        self._chance = chance
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -73,9 +86,25 @@ class Faults:
         """Forget what was to come; these come now."""
         self._waiting = deque(faults)
 
+    def add(self, faults: Iterable[Fault]) -> None:
+        """These come after those that wait.
+
+        Raises:
+            FaultError: they would be too many.
+        """
+        more = list(faults)
+        _check_number(len(self) + len(more))
+        self._waiting.extend(more)
+
     def take(self) -> Fault | None:
-        """The fault of the request at hand, used up; None when it goes well."""
-        return self._waiting.popleft() if self._waiting else None
+        """The fault that hits the request at hand; None when it goes well."""
+        if not self._waiting or (self._waiting[0].share < 1 and self._chance() >= self._waiting[0].share):
+            return None
+        fault = self._waiting.popleft()
+        if fault.times is None or fault.times > 1:
+            left = None if fault.times is None else fault.times - 1
+            self._waiting.appendleft(replace(fault, times=left))
+        return fault
 
 
 def parse_faults(value: object) -> list[Fault]:
@@ -86,9 +115,13 @@ def parse_faults(value: object) -> list[Fault]:
     """
     if not isinstance(value, list):
         raise FaultError(f"faults are a list, not {type(value).__name__}")
-    if len(value) > MAX_FAULTS:
-        raise FaultError(f"at most {MAX_FAULTS:,} faults, not {len(value):,}")
+    _check_number(len(value))
     return [Fault.parse(fault) for fault in value]
+
+
+def _check_number(faults: int) -> None:
+    if faults > MAX_FAULTS:
+        raise FaultError(f"at most {MAX_FAULTS:,} faults, not {faults:,}")
 
 
 def _is_number(value: object) -> bool:
@@ -101,6 +134,14 @@ def _is_status(value: object) -> bool:
 
 def _is_delay(value: object) -> bool:
     return _is_number(value) and 0 <= value <= MAX_DELAY  # type: ignore[operator]  # a number
+
+
+def _is_times(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_TIMES)
+
+
+def _is_share(value: object) -> bool:
+    return _is_number(value) and 0 < value <= 1  # type: ignore[operator]  # a number
 
 
 def _are_headers(value: object) -> bool:
@@ -118,4 +159,6 @@ _RULES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "delay": (f"seconds from 0 to {MAX_DELAY:g}", _is_delay),
     "hold": ("true or false", lambda value: isinstance(value, bool)),
     "drop": ('"before" or "after"', lambda value: value in ("before", "after")),
+    "times": (f"a whole number from 1 to {MAX_TIMES:,}, or null for as many as come", _is_times),
+    "share": ("a share of the requests, over 0 and up to 1", _is_share),
 }

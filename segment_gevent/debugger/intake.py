@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from segment_gevent.debugger.store import Event
+from segment_gevent.debugger.catalogue import properties_of
+from segment_gevent.debugger.event import Event
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES
 from segment_gevent.events.message import MESSAGE_LIMIT, TYPES
 from segment_gevent.events.problems import problems
@@ -102,7 +103,10 @@ def take(call: str, environ: Mapping[str, object], body: bytes, *, strict: bool,
         batch, shared = [_single(call, payload)], {}
         if payload.get("type", call) != call:
             intake.problems.append(f"type must be {call!r} in a {call} call, not {_shown(payload['type'])}")
+    retries = retry_count(environ) or 0
     intake.events = [_event(message, shared, strict, now, number) for message in batch]
+    for event in intake.events:
+        event.retry = retries
     return intake
 
 
@@ -207,13 +211,15 @@ def _event(message: object, shared: Mapping[str, object], strict: bool, now: flo
     return Event(
         encoded,
         kind if kind is not None and kind in TYPES else UNTYPED,
-        _text_of(fields, "event"),
+        _text_of(fields, "name" if kind in ("page", "screen") else "event"),
         _text_of(fields, "userId"),
         _text_of(fields, "anonymousId"),
         _text_of(fields, "messageId"),
         tuple(found),
         now,
         number,
+        previous_id=_text_of(fields, "previousId"),
+        properties=properties_of(fields),
     )
 
 

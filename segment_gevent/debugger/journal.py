@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from segment_gevent.debugger.query import timestamp
+from segment_gevent.debugger.clock import timestamp
 
 MAX_ENTRIES = 10_000
 _MAX_HEADERS = 50
@@ -18,7 +18,8 @@ _SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-ke
 class Entry:
     """One request, as far as it has got. `status` is None until it is answered, and stays so when it is dropped.
 
-    `size` is in bytes as sent, `inflated` in bytes of JSON; `count` is the number of messages it carried.
+    `size` is in bytes as sent, `inflated` in bytes of JSON; `count` is the number of messages it carried; `duration`
+    is in seconds, from its headers to the answer.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Entry:
     headers: dict[str, str]
     received_at: float
     status: int | None = None
+    duration: float | None = None
     size: int = 0
     inflated: int = 0
     count: int = 0
@@ -44,6 +46,9 @@ class Entry:
             "headers": self.headers,
             "receivedAt": timestamp(self.received_at),
             "status": self.status,
+            "duration": self.duration,
+            "client": self.headers.get("User-Agent"),
+            "encoding": self.headers.get("Content-Encoding"),
             "size": self.size,
             "inflated": self.inflated,
             "count": self.count,

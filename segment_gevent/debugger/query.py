@@ -1,14 +1,20 @@
-"""What to look for among the events: the filters of `GET /_/events`, read from its parameters and applied."""
+"""What to look for among the events: the filters of `GET /_/events`, read from its parameters, as SQL."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
 
-from segment_gevent.debugger.store import Event, EventStore
+import orjson
+
+from segment_gevent.debugger.clock import parse_time
+from segment_gevent.debugger.database import Filter
 
 _DEFAULT_LIMIT = 100
+# SQLite's largest whole number.
+_MAX_COUNT = 2**63 - 1
+NEWEST, OLDEST = "newest", "oldest"
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -20,22 +26,29 @@ class QueryError(ValueError):
 class Query:
     """Which events, and which slice of them. A filter that is None lets every event pass.
 
-    `user` matches userId and anonymousId; `text` is looked for anywhere in the event's JSON, in any case; `since` is in
-    unix seconds and includes that moment.
+    `user` matches userId, anonymousId and previousId; `text` is looked for anywhere in the event's JSON, in any case;
+    `since` and `until` are in unix seconds, the first includes its moment and the second does not; `after` and `upto`
+    are ids, likewise the other way round; `type` is a JSON list of types.
     """
 
     type: str | None = None
     event: str | None = None
     user: str | None = None
     valid: bool | None = None
+    duplicate: bool | None = None
     text: str | None = None
     since: float | None = None
+    until: float | None = None
+    after: int | None = None
+    upto: int | None = None
+    batch: int | None = None
     limit: int = _DEFAULT_LIMIT
     offset: int = 0
+    order: str = NEWEST
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> Query:
-        """Read the parameters of a URL.
+        """Read the parameters of a URL; an empty one counts as left out.
 
         Raises:
             QueryError: for an unknown parameter or a value that cannot be read.
@@ -46,47 +59,40 @@ class Query:
         values = {name: _READERS[name](name, value) for name, value in parameters.items() if value != ""}
         return cls(**values)  # type: ignore[arg-type]  # each reader gives its field's type
 
-    def matches(self, event: Event) -> bool:
-        """True when the event passes every filter."""
-        return (
-            (self.type is None or event.type == self.type)
-            and (self.event is None or event.event == self.event)
-            and (self.user is None or self.user in (event.user_id, event.anonymous_id))
-            and (self.valid is None or event.valid is self.valid)
-            and (self.since is None or event.received_at >= self.since)
-            and (self.text is None or self.text in event.message.decode().casefold())
-        )
+    def filter(self) -> Filter:
+        """The events that pass every filter."""
+        parts = [(_CONDITIONS[name], getattr(self, name)) for name in _CONDITIONS]
+        given = [(sql, value) for sql, value in parts if value is not None]
+        if not given:
+            return Filter()
+        values = tuple(value for sql, value in given for _ in range(sql.count("?")))
+        return Filter(" AND ".join(f"({sql})" for sql, _ in given), values)
 
-    def select(self, store: EventStore) -> tuple[list[Event], int]:
-        """The asked slice of the matching events, newest first, and how many match in all."""
-        found = [event for event in store if self.matches(event)]
-        return found[self.offset : self.offset + self.limit], len(found)
+    def between(self, after: int, upto: int) -> Query:
+        """The same for the events whose id is over `after` and at most `upto`."""
+        after = after if self.after is None else max(after, self.after)
+        upto = upto if self.upto is None else min(upto, self.upto)
+        return replace(self, after=after, upto=upto)
 
-
-def timestamp(seconds: float) -> str:
-    """Unix seconds as Segment writes a time: `2026-11-23T15:19:40.388Z`."""
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def parse_time(text: str) -> float:
-    """An ISO 8601 date and time with its zone (`Z` or an offset) in unix seconds.
-
-    Raises:
-        ValueError: for anything else, a time without a zone included.
-    """
-    # datetime.fromisoformat learned `Z` only in Python 3.11.
-    moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text[-1:] in ("Z", "z") else text)
-    if moment.tzinfo is None:
-        raise ValueError(f"no time zone in {text!r}")
-    return moment.timestamp()
+    @property
+    def oldest_first(self) -> bool:
+        """True for `order=oldest`."""
+        return self.order == OLDEST
 
 
 def _text(_name: str, value: str) -> str:
     return value
 
 
-def _folded(_name: str, value: str) -> str:
-    return value.casefold()
+def _list(_name: str, value: str) -> str:
+    """Values with commas between them, as a JSON list."""
+    return orjson.dumps(value.split(",")).decode()
+
+
+def _pattern(_name: str, value: str) -> str:
+    """The text as LIKE looks for it, which knows case in ASCII alone: the rest is compared folded."""
+    escaped = re.sub(r"([%_\\])", r"\\\1", value.casefold())
+    return f"%{escaped}%"
 
 
 def _flag(name: str, value: str) -> bool:
@@ -101,9 +107,15 @@ def _count(name: str, value: str) -> int:
         count = int(value)
     except ValueError:
         raise QueryError(f"{name} is a whole number, not {value!r}") from None
-    if count < 0:
-        raise QueryError(f"{name} is not negative, as {value!r} is")
+    if not 0 <= count <= _MAX_COUNT:
+        raise QueryError(f"{name} is a whole number from 0 on, not {value!r}")
     return count
+
+
+def _order(name: str, value: str) -> str:
+    if value not in (NEWEST, OLDEST):
+        raise QueryError(f"{name} is {NEWEST} or {OLDEST}, not {value!r}")
+    return value
 
 
 def _moment(name: str, value: str) -> float:
@@ -114,12 +126,32 @@ def _moment(name: str, value: str) -> float:
 
 
 _READERS: dict[str, Callable[[str, str], object]] = {
-    "type": _text,
+    "type": _list,
     "event": _text,
     "user": _text,
     "valid": _flag,
-    "text": _folded,
+    "duplicate": _flag,
+    "text": _pattern,
     "since": _moment,
+    "until": _moment,
+    "after": _count,
+    "upto": _count,
+    "batch": _count,
     "limit": _count,
     "offset": _count,
+    "order": _order,
+}
+
+_CONDITIONS = {
+    "type": "type IN (SELECT value FROM json_each(?))",
+    "event": "event = ?",
+    "user": "user_id = ? OR anonymous_id = ? OR previous_id = ?",
+    "valid": "(problems IS NULL) = ?",
+    "duplicate": "duplicate = ?",
+    "text": r"coalesce(folded, CAST(message AS TEXT)) LIKE ? ESCAPE '\'",
+    "since": "received_at >= ?",
+    "until": "received_at < ?",
+    "after": "id > ?",
+    "upto": "id <= ?",
+    "batch": "batch = ?",
 }

@@ -1,128 +1,166 @@
-"""The events that arrived: the newest of them in memory, within bounds, and counts of all.
+"""The events that arrived: counted at once, kept in SQLite soon after, the newest of them within bounds.
 
-Pure but for memory: no clock, no I/O, never switches greenlets.
+SQLite works in a native thread of its own, so that a search through 100,000 events keeps no request waiting. Taking
+events in only appends to a list; whoever asks for events waits until those of the list are written.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+import gevent
+import orjson
+from gevent.lock import BoundedSemaphore
+from gevent.threadpool import ThreadPool
+
+from segment_gevent.debugger.catalogue import properties_of
+from segment_gevent.debugger.counts import MAX_IDS, Counts
+from segment_gevent.debugger.database import Database, DatabaseError
+from segment_gevent.debugger.event import Event
 
 MAX_EVENTS = 100_000
 MAX_BYTES = 256 * 1024 * 1024
-MAX_IDS = 1_000_000
-# A client that puts an id into its event names would fill the memory with counters; past this many names the rest
-# are counted together.
-MAX_NAMES = 10_000
-OTHER_NAMES = "(other names)"
+# Written in groups: a transaction costs some 0.1 ms, and more where it goes to a disk.
+WRITE_INTERVAL = 0.05
+# More than this waits only where the disk is slower than the network: then the senders wait too.
+_MAX_PENDING = 20_000
 
-
-@dataclass(slots=True)
-class Event:
-    """One message as it arrived: its JSON, what can be asked of it without decoding, and what was wrong with it.
-
-    `received_at` is in unix seconds, `batch` the number of the request that carried it.
-    """
-
-    message: bytes
-    type: str
-    event: str | None
-    user_id: str | None
-    anonymous_id: str | None
-    message_id: str | None
-    problems: tuple[str, ...]
-    received_at: float
-    batch: int
-    duplicate: bool = False
-
-    @property
-    def valid(self) -> bool:
-        """True when nothing is wrong with it."""
-        return not self.problems
-
-
-class SeenIds:
-    """The messageIds met so far: at least the newest `limit // 2`, at most `limit`, in two generations of a set."""
-
-    __slots__ = ("_half", "_new", "_old")
-
-    def __init__(self, limit: int) -> None:
-        self._half = max(1, limit // 2)
-        self._new: set[str] = set()
-        self._old: set[str] = set()
-
-    def add(self, message_id: str) -> bool:
-        """Remember the id; True when it was known."""
-        if message_id in self._new or message_id in self._old:
-            return True
-        self._new.add(message_id)
-        if len(self._new) >= self._half:
-            self._old, self._new = self._new, set()
-        return False
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class EventStore:
-    """Keeps the newest events, at most `max_events` of them and `max_bytes` of JSON; counts every one since `reset`."""
+    """Keeps the newest events, at most `max_events` of them and `max_bytes` of JSON; counts every one since `reset`.
 
-    def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES, max_ids: int = MAX_IDS) -> None:
+    With a `path` they are in that file, and those that it held are there and counted from the start.
+
+    Raises:
+        DatabaseError: the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | None = None,
+        max_events: int = MAX_EVENTS,
+        max_bytes: int = MAX_BYTES,
+        max_ids: int = MAX_IDS,
+    ) -> None:
         self.max_events = max_events
         self.max_bytes = max_bytes
         self.max_ids = max_ids
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget every event, id and count."""
-        self._events: deque[Event] = deque()
+        self.resets = 0
+        self.last = 0
+        self._database = Database(path)
+        self._sizes: deque[int] = deque()
         self._bytes = 0
-        self._seen = SeenIds(self.max_ids)
-        self._by_type: Counter[str] = Counter()
-        self._by_event: Counter[str] = Counter()
-        self.total = 0
-        self.invalid = 0
-        self.duplicates = 0
-        self.distinct = 0
+        self._pending: list[Event] = []
+        self._thread = ThreadPool(1)
+        self._turn = BoundedSemaphore(1)
+        self._writer: gevent.Greenlet[[], None] | None = None
+        self.counts = Counts(max_ids)
+        self._recall()
+
+    def _recall(self) -> None:
+        for event in self._database.events():
+            event.properties = properties_of(orjson.loads(event.message))
+            if event.message_id is not None:
+                self.counts.seen.add(event.message_id)
+            self.counts.duplicates += event.duplicate
+            self.counts.distinct += not event.duplicate
+            self.counts.add(event)
+            self.last = event.id
+            self._hold(event)
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self._sizes)
 
-    def __iter__(self) -> Iterator[Event]:
-        """The kept events, newest first, as they stood when this was called."""
-        return reversed(list(self._events))
+    @property
+    def path(self) -> str | None:
+        """The file; None in memory."""
+        return self._database.path
+
+    @property
+    def floor(self) -> int:
+        """The id of the oldest event that is kept; below it there is none."""
+        return self.last - len(self._sizes) + 1
+
+    def reset(self) -> None:
+        """Forget every event, messageId and count. Ids go on. Never switches."""
+        self._sizes.clear()
+        self._bytes = 0
+        self._pending = []
+        self.counts = Counts(self.max_ids)
+        self.resets += 1
+        self._write_soon()
 
     def add(self, event: Event) -> None:
-        """Keep and count an accepted event; marks it as a duplicate when its messageId came before."""
-        if event.message_id is not None and self._seen.add(event.message_id):
-            event.duplicate = True
-            self.duplicates += 1
-        else:
-            self.distinct += 1
-        self._keep(event)
+        """Keep and count an accepted event; marks it as a duplicate when its messageId came before. Never switches."""
+        self.counts.arrived(event)
+        self.add_refused(event)
 
     def add_refused(self, event: Event) -> None:
         """Keep and count an event whose request was refused: it can be read, but its messageId did not arrive."""
-        self._keep(event)
+        self.last += 1
+        event.id = self.last
+        self.counts.add(event)
+        event.properties = {}
+        self._hold(event)
+        self._pending.append(event)
+        self._write_soon()
 
-    def summary(self) -> dict[str, object]:
-        """Counts since the last `reset`, evicted events included."""
-        return {
-            "total": self.total,
-            "valid": self.total - self.invalid,
-            "invalid": self.invalid,
-            "duplicates": self.duplicates,
-            "byType": dict(self._by_type),
-            "byEvent": dict(self._by_event),
-        }
+    def keep_up(self) -> None:
+        """Wait, cooperatively, where more events came than could be written. For who takes events in."""
+        if len(self._pending) > _MAX_PENDING:
+            self.ask(_nothing)
 
-    def _keep(self, event: Event) -> None:
-        self.total += 1
-        if event.problems:
-            self.invalid += 1
-        self._by_type[event.type] += 1
-        if event.event is not None:
-            known = event.event in self._by_event or len(self._by_event) < MAX_NAMES
-            self._by_event[event.event if known else OTHER_NAMES] += 1
-        self._events.append(event)
+    def ask(self, work: Callable[Concatenate[Database, P], R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Run `work` with the database in its thread, after all that was added before; waits cooperatively."""
+        with self._turn:
+            events, self._pending = self._pending, []
+            answer: R = self._thread.apply(self._written, (events, self.floor, work, *arguments), named)
+        return answer
+
+    def close(self) -> None:
+        """Write what waits, and close the file; waits cooperatively."""
+        if self._writer is not None:
+            self._writer.kill()
+        self.ask(Database.close)
+        self._thread.kill()
+
+    def _written(
+        self,
+        events: list[Event],
+        floor: int,
+        work: Callable[Concatenate[Database, P], R],
+        *rest: P.args,
+        **named: P.kwargs,
+    ) -> R:
+        try:
+            self._database.write([event for event in events if event.id >= floor], floor)
+        except DatabaseError as error:
+            sys.stderr.write(f"{error}; {len(events)} events are not kept\n")
+        return work(self._database, *rest, **named)
+
+    def _hold(self, event: Event) -> None:
+        self._sizes.append(len(event.message))
         self._bytes += len(event.message)
-        while len(self._events) > self.max_events or self._bytes > self.max_bytes:
-            self._bytes -= len(self._events.popleft().message)
+        while len(self._sizes) > self.max_events or self._bytes > self.max_bytes:
+            self._bytes -= self._sizes.popleft()
+
+    def _write_soon(self) -> None:
+        if self._writer is None or self._writer.dead:
+            self._writer = gevent.spawn(self._write)
+
+    def _write(self) -> None:
+        while True:
+            gevent.sleep(WRITE_INTERVAL)
+            self.ask(_nothing)
+            if not self._pending:
+                return
+
+
+def _nothing(_database: Database) -> None:
+    pass

@@ -1,10 +1,13 @@
 """The control API answers what was asked, and says what it did not understand."""
 
+import gzip
+
 import gevent
 import pytest
 from servers.local_segment import LocalSegment
 from servers.segment_calls import batch, headers, message
 
+import segment_gevent
 from segment_gevent.debugger.connection import Connection
 
 
@@ -21,7 +24,8 @@ def test_events_are_shaped_for_reading(segment_server: LocalSegment) -> None:
     (event,) = answer["events"]
     received_at = event.pop("receivedAt")
     assert received_at.endswith("Z")
-    assert event == {"message": message(2), "valid": True, "problems": [], "duplicate": False, "batch": 1}
+    shown = {"id": 2, "valid": True, "problems": [], "duplicate": False, "batch": 1, "retry": 0}
+    assert event == {"message": message(2), **shown}
 
 
 def test_events_are_filtered(segment_server: LocalSegment) -> None:
@@ -57,7 +61,10 @@ def test_waiting_counts_distinct_messages(segment_server: LocalSegment) -> None:
         ("GET", "/_/events?limit=x", None, 400),
         ("GET", "/_/wait?count=-1", None, 400),
         ("GET", "/_/wait?timeout=nan", None, 400),
-        ("GET", "/_/requests?offset=1", None, 400),
+        ("GET", "/_/requests?colour=red", None, 400),
+        ("GET", "/_/stream?colour=red", None, 400),
+        ("GET", "/_/user", None, 400),
+        ("DELETE", "/_/events", None, 405),
         ("PUT", "/_/faults", b"{", 400),
         ("PUT", "/_/faults", b"{}", 400),
         ("PUT", "/_/faults", b'[{"status":1}]', 400),
@@ -89,3 +96,67 @@ def test_faults_to_come_can_be_read(segment_server: LocalSegment) -> None:
     with Connection(segment_server.url) as connection:
         connection.request("POST", "/v1/batch", batch(message(1)), headers())
     assert segment_server.ask("GET", "/_/faults") == [{"drop": "after"}]
+
+
+def test_faults_are_added_and_taken_away(segment_server: LocalSegment) -> None:
+    """PUT replaces, POST appends, DELETE leaves none."""
+    segment_server.faults([{"status": 500}])
+    assert segment_server.ask("POST", "/_/faults", b'[{"status":429,"times":2}]') == {"waiting": 2}
+    assert segment_server.ask("GET", "/_/faults") == [{"status": 500}, {"status": 429, "times": 2}]
+    segment_server.ask("DELETE", "/_/faults")
+    assert segment_server.ask("GET", "/_/faults") == []
+
+
+def test_requests_are_told_with_their_client(segment_server: LocalSegment) -> None:
+    """What was sent, how it was packed, and how long the answer took; one is found by its number."""
+    with Connection(segment_server.url) as connection:
+        for number in range(3):
+            body = gzip.compress(batch(message(number)))
+            more = headers(Content_Encoding="gzip", User_Agent=f"by-hand/{number}")
+            connection.request("POST", "/v1/batch", body, more)
+    answer = segment_server.ask("GET", "/_/requests?number=2")
+    (request,) = answer["requests"]
+    assert (request["number"], request["client"], request["encoding"]) == (2, "by-hand/1", "gzip")
+    assert request["duration"] >= 0
+    assert answer["total"] == 3
+    (second,) = segment_server.ask("GET", "/_/requests?offset=1&limit=1")["requests"]
+    assert second == request
+
+
+def test_names_are_listed_with_their_properties(segment_server: LocalSegment) -> None:
+    """Of pages too."""
+    send(segment_server, message(1), message(2, type="page", name="Home", properties={"title": "Hi"}))
+    names = segment_server.ask("GET", "/_/names")["names"]
+    assert [(name["type"], name["event"], name["properties"]) for name in names] == [
+        ("page", "Home", {"title": {"string": 1}}),
+        ("track", "Item Bought", {"price": {"number": 1}}),
+    ]
+    (page,) = segment_server.events(event="Home")
+    assert page["message"]["name"] == "Home"
+
+
+def test_a_person_is_followed_from_anonymous_to_known(segment_server: LocalSegment) -> None:
+    """By what carries both ids, and by alias, over several steps; a stranger's events stay out."""
+    known = {"userId": None}
+    path = [
+        message(1, anonymousId="visitor-1", **known),
+        message(2, anonymousId="visitor-1", userId="ada"),
+        message(3, userId="ada@example.org", previousId="ada", type="alias"),
+        message(4, userId="ada@example.org", anonymousId="phone"),
+        message(5, anonymousId="phone", **known),
+    ]
+    send(segment_server, *path, message(6, userId="stranger"))
+    answer = segment_server.ask("GET", "/_/user?id=phone")
+    assert answer["ids"] == ["phone", "ada", "ada@example.org", "visitor-1"]
+    assert [event["message"]["messageId"] for event in answer["events"]] == [f"id-{number}" for number in range(1, 6)]
+    page = segment_server.ask("GET", "/_/user?id=ada&limit=2&offset=1")
+    assert page["total"] == 5
+    assert [event["message"]["messageId"] for event in page["events"]] == ["id-2", "id-3"]
+    assert segment_server.ask("GET", "/_/user?id=nobody") == {"ids": ["nobody"], "events": [], "total": 0}
+
+
+def test_it_says_what_it_is(segment_server: LocalSegment) -> None:
+    """Its version, how it was started, and what it keeps."""
+    about = segment_server.ask("GET", "/_/about")
+    assert about["version"] == segment_gevent.__version__
+    assert (about["strict"], about["plan"], about["db"], about["capacity"]) == (True, False, None, 100_000)

@@ -1,0 +1,122 @@
+"""The stream tells what arrives, as it arrives, to who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+import gevent.socket
+import orjson
+from servers.local_segment import LocalSegment
+from servers.segment_calls import batch, headers, message
+
+from segment_gevent.debugger import stream
+from segment_gevent.debugger.connection import Connection
+from segment_gevent.debugger.query import Query
+from segment_gevent.debugger.state import State
+from segment_gevent.debugger.store import EventStore
+
+
+class Listener:
+    """One connection to `/_/stream`; iterating waits for frames."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def head(self) -> list[bytes]:
+        """The status line and the headers."""
+        lines = iter(self._file.readline, b"\r\n")
+        return [line.strip().lower() for line in lines]
+
+    def frame(self) -> tuple[str, dict[str, Any]]:
+        """The next frame's name and data."""
+        lines: list[bytes] = []
+        with gevent.Timeout(30):
+            while not lines or not lines[-1].startswith(b"data: "):
+                lines.append(self._file.readline())
+        named = next(line for line in lines if line.startswith(b"event: "))
+        return named[7:].strip().decode(), orjson.loads(lines[-1][6:])
+
+    def until(self, last: int) -> list[dict[str, Any]]:
+        """The frames until the one that knows the event `last`."""
+        frames = [self.frame()[1]]
+        while frames[-1]["last"] < last:
+            frames.append(self.frame()[1])
+        return frames
+
+
+@contextmanager
+def listening(server: LocalSegment, query: str = "") -> Iterator[Listener]:
+    with gevent.socket.create_connection(("127.0.0.1", server.port), 30) as raw, raw.makefile("rb") as file:
+        raw.sendall(f"GET /_/stream{query} HTTP/1.0\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+        yield Listener(file)
+
+
+def send(server: LocalSegment, *messages: object) -> None:
+    with Connection(server.url) as connection:
+        assert connection.request("POST", "/v1/batch", batch(*messages), headers())[0] == 200
+
+
+def test_what_arrives_is_told(segment_server: LocalSegment) -> None:
+    """A frame at once with what there is to know, then one with the new events, newest first."""
+    send(segment_server, message(0))
+    with listening(segment_server) as listener:
+        head = listener.head()
+        assert head[0].endswith(b"200 ok")
+        assert b"content-type: text/event-stream" in head
+        name, first = listener.frame()
+        assert (name, first["last"], first["matched"], first["events"], first["faults"]) == ("change", 1, 0, [], 0)
+        assert [sum(types.values()) for types in first["seconds"].values()] == [1]
+        send(segment_server, message(1), message(2))
+        frames = listener.until(3)
+    assert sum(frame["matched"] for frame in frames) == 2
+    assert [event["id"] for event in frames[-1]["events"]] == [3, 2]
+    assert frames[-1]["summary"] == {"total": 3, "valid": 3, "invalid": 0, "duplicates": 0, "requests": 2}
+
+
+def test_only_what_was_asked_for_is_told(segment_server: LocalSegment) -> None:
+    """By the filters of the events; the counts are of all."""
+    with listening(segment_server, "?event=Wanted&type=track") as listener:
+        listener.frame()
+        send(segment_server, message(1), message(2, event="Wanted"), message(3))
+        frames = listener.until(3)
+    assert [event["message"]["event"] for frame in frames for event in frame["events"]] == ["Wanted"]
+    assert sum(frame["matched"] for frame in frames) == 1
+    assert frames[-1]["summary"]["total"] == 3
+
+
+def test_a_frame_holds_no_more_than_one_can_read(segment_server: LocalSegment) -> None:
+    """The newest of many, and how many there were."""
+    with listening(segment_server) as listener:
+        listener.frame()
+        send(segment_server, *(message(number) for number in range(500)))
+        frames = listener.until(500)
+    assert sum(frame["matched"] for frame in frames) == 500
+    assert len(frames[-1]["events"]) == 50
+
+
+def test_a_reset_and_faults_are_told(segment_server: LocalSegment) -> None:
+    """The reset with a frame of its own, before what comes after it."""
+    send(segment_server, message(1))
+    with listening(segment_server) as listener:
+        listener.frame()
+        segment_server.faults([{"status": 500}])
+        assert listener.frame()[1]["faults"] == 1
+        segment_server.reset()
+        assert listener.frame() == ("reset", {})
+        name, frame = listener.frame()
+        assert (name, frame["summary"]["total"], frame["seconds"], frame["faults"]) == ("change", 0, {}, 0)
+        send(segment_server, message(1))
+        assert [event["id"] for event in listener.until(2)[-1]["events"]] == [2]
+
+
+def test_silence_is_told_from_a_lost_connection() -> None:
+    """A comment now and then, where nothing changes."""
+    store = EventStore()
+    frames = stream.frames(State(store), Query(), heartbeat=0.01)
+    assert next(frames).startswith(b"event: change")
+    assert next(frames).startswith(b":")
+    frames.close()
+    store.close()

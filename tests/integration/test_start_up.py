@@ -14,6 +14,7 @@ from servers.web_server import WebServer, gunicorn, pywsgi, uwsgi
 
 ORDERS = ("patched-first", "patched-late", "not-patched")
 SCHEMES = ("http", "https")
+PAGES = [f"/page/{number}" for number in range(203)]
 
 
 class Way(NamedTuple):
@@ -104,11 +105,34 @@ def test_every_event_of_a_server_arrives_once(
     """What its requests track, and what was tracked as it loaded the application, arrive when SIGTERM has ended it."""
     record_property("row", server)
     record_property("column", f"server {scheme}")
-    pages = [f"/page/{number}" for number in range(203)]
     with SERVERS[server](arrivals.environment) as process:
-        assert process.visit(pages) == set(pages)
+        assert process.visit(PAGES) == set(PAGES)
         process.signal(SIGTERM)
         process.ended().check(code=-SIGTERM if server == "pywsgi" else 0)
-    arrivals.compare(arrivals.pages(), pages)
+    arrivals.compare(arrivals.pages(), PAGES)
     loaded = [each["properties"]["pid"] for each in arrivals.server.messages(event="App Loaded")]
     assert len(loaded) == len(set(loaded)) == (1 if server in LOADED_ONCE else 2)
+
+
+@pytest.mark.parametrize("order", ["patched-first", "not-patched"])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_event_of_the_drop_in_arrives_once(order: str, way: str, http_arrivals: Arrivals) -> None:
+    """The same programs, with `segment_gevent.analytics` in the place of the official client."""
+    name, arguments, expected = WAYS[way]
+    environment = {**http_arrivals.environment, "SEGMENT_AS": "analytics"}
+    with program(name, order, *http_arrivals.arguments, *arguments, environment=environment) as process:
+        process.ended().check()
+    http_arrivals.expect(expected())
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",)], ids=["no preload", "preload"])
+def test_every_event_of_the_drop_in_under_gunicorn_arrives_once(
+    options: tuple[str, ...], http_arrivals: Arrivals
+) -> None:
+    """A client that the module's import makes, before the fork too, serves the workers and the master."""
+    with gunicorn(http_arrivals.environment, *options, app="official_app:application") as server:
+        assert server.visit(PAGES) == set(PAGES)
+        server.signal(SIGTERM)
+        server.ended().check()
+    http_arrivals.compare(http_arrivals.pages(), PAGES)
+    assert len(http_arrivals.messages("App Loaded")) == (1 if options else 2)

@@ -1,10 +1,11 @@
 """How each program begins: patched first, patched late or not patched, then initialized. Arguments: ORDER URL CA …"""
 
+import os
 import sys
 
 
 def begin(**options):
-    """Patch as ORDER says, and make the default client; the package `segment_gevent`."""
+    """Patch as ORDER says, and make the default client; the package `segment_gevent`, or what SEGMENT_AS says."""
     order, url, bundle = sys.argv[1:4]
     if order == "patched-first":
         import gevent.monkey
@@ -19,6 +20,11 @@ def begin(**options):
 
         warnings.simplefilter("ignore", gevent.monkey.MonkeyPatchWarning)
         gevent.monkey.patch_all()
+    if os.environ.get("SEGMENT_AS") == "analytics":
+        import segment_gevent.analytics as analytics
+
+        analytics.default_client = analytics.Client("write-key", url, verify=bundle or None, **options)
+        return analytics
     import segment_gevent as segment
 
     segment.initialize("write-key", **{"host": url, "verify": bundle or None, **options})

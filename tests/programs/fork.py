@@ -13,7 +13,7 @@ gevent.sleep(0)  # the flusher takes its batch
 track(segment, "parent", range(20, 600))
 child = os.fork()
 if child == 0:
-    assert segment.stats.pending == 0
+    assert segment.default_client.stats.pending == 0
     track(segment, "child", range(300))
 else:
     track(segment, "parent", range(600, 700))

@@ -13,7 +13,7 @@ GZIP_WINDOW = 31
 
 
 def gzipped(body: bytes, level: int, between: Callable[[], object]) -> bytes:
-    """Return `body` compressed as gzip; calls `between` after each full piece.
+    """Return `body` compressed as gzip; calls `between` after each piece, unless there is only one and that not full.
 
     The threadpool would do it as well, at 85 to 190 µs a trip.
     """
@@ -26,4 +26,6 @@ def gzipped(body: bytes, level: int, between: Callable[[], object]) -> bytes:
         if len(piece) == PIECE:
             between()
     parts.append(compressor.flush())
+    if len(body) > PIECE and len(body) % PIECE:
+        between()  # the last piece and the send that follows made one slice of 0.25 ms
     return b"".join(parts)

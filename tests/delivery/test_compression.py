@@ -25,3 +25,5 @@ def test_no_piece_is_long() -> None:
     assert len(turns) == 3
     gzipped(NOISE[: PIECE - 1], 1, between=lambda: turns.append(None))
     assert len(turns) == 3
+    gzipped(NOISE[: PIECE + 1], 1, between=lambda: turns.append(None))
+    assert len(turns) == 5

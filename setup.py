@@ -35,7 +35,7 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["segment_gevent", "segment_gevent.*"]),
-    package_data={"segment_gevent": ["py.typed"]},
+    package_data={"segment_gevent": ["py.typed"], "segment_gevent.debugger": ["page/*", "page/assets/*"]},
     # Lower bounds are the lowest versions that the tests pass with (`tox -e lowest`). urllib3 is named for its bound:
     # the connections are subclasses of its own, and its version 1 lacks their hooks.
     install_requires=[

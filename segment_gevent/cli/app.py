@@ -7,6 +7,7 @@ from http.client import HTTPException
 
 import click
 
+from segment_gevent.cli.commands.debugger import debugger
 from segment_gevent.cli.commands.message import MESSAGE_COMMANDS
 from segment_gevent.cli.commands.spool import spool
 from segment_gevent.version import __version__
@@ -41,5 +42,6 @@ def demo(requests: int, greenlets: int, write_key: str | None, host: str | None)
 
 
 commands.add_command(spool)
+commands.add_command(debugger)
 for command in MESSAGE_COMMANDS:
     commands.add_command(command)

@@ -12,16 +12,18 @@ from typing import Any
 
 import gevent
 
-from segment_gevent.debugger import body, intake
+from segment_gevent.debugger import body, intake, static
 from segment_gevent.debugger.answer import Answer, json_answer
 from segment_gevent.debugger.control import PREFIX, Control
 from segment_gevent.debugger.faults import Fault
+from segment_gevent.debugger.guard import Guard
 from segment_gevent.debugger.journal import Entry
 from segment_gevent.debugger.state import State
 from segment_gevent.debugger.store import EventStore
 
 HANG_UP = "segment_gevent.hang_up"
 _TAKEN = {"success": True}
+_ABOUT = {"name": "segment-gevent", "events": "/_/events", "summary": "/_/summary"}
 # Browsers ask before they send JSON to another origin; only the intake may be reached from there, never `/_/`.
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT = {
@@ -43,9 +45,11 @@ class App:
     """The WSGI application. `strict` refuses, with 400 and the reasons, what the official libraries would not send."""
 
     def __init__(
-        self, store: EventStore | None = None, *, strict: bool = False, clock: Callable[[], float] = time.time
+        self, store: EventStore, *, strict: bool = False, guard: Guard, clock: Callable[[], float] = time.time
     ) -> None:
-        self.state = State(store or EventStore())
+        self.state = State(store)
+        self._guard = guard
+        self._files = static.Files()
         self._strict = strict
         self._clock = clock
         self._control = Control(self.state, {"strict": strict, "plan": False})
@@ -53,10 +57,8 @@ class App:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request. Switches greenlets while it reads the body, and while a fault delays or holds the answer."""
         path = environ["PATH_INFO"]
-        if path.startswith(PREFIX):
-            answer = self._control.answer(environ)
-        elif path == "/":
-            answer = json_answer(200, {"name": "segment-gevent", "events": "/_/events", "summary": "/_/summary"})
+        if path == "/" or path.startswith(PREFIX):
+            answer = self._guard.answer(environ) or self._own(path, environ)
         else:
             answer = self._call(environ)
         write = start_response(answer.status_line, answer.header_list())
@@ -66,6 +68,15 @@ class App:
             environ[HANG_UP](linger=True)
             raise HungUpError
         return [answer.body] if answer.stream is None else answer.stream
+
+    def _own(self, path: str, environ: dict[str, Any]) -> Answer:
+        if path == "/":
+            accepted = environ.get("HTTP_ACCEPT", "")
+            as_page = "json" not in accepted or "html" in accepted
+            return (as_page and self._files.answer(environ)) or json_answer(200, _ABOUT)
+        if path.startswith(static.PREFIX):
+            return self._files.answer(environ) or json_answer(404, {"error": "the page has no such file"})
+        return self._control.answer(environ)
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         method, call = environ["REQUEST_METHOD"], intake.endpoint(environ["PATH_INFO"])

@@ -33,6 +33,7 @@ class LocalSegment:
 
     Args:
         strict: answer 400 to what breaks a rule of the API.
+        db: keep the events in this file.
         port: 0 takes a free one; after `start` it is the port in use, which a later `start` takes again.
         certfile, keyfile: serve https with this certificate chain and key, in PEM.
         cafile: the bundle that shows the certificate to be good.
@@ -43,6 +44,7 @@ class LocalSegment:
         *,
         strict: bool = True,
         port: int = 0,
+        db: str | os.PathLike[str] | None = None,
         certfile: str | os.PathLike[str] | None = None,
         keyfile: str | os.PathLike[str] | None = None,
         cafile: str | os.PathLike[str] | None = None,
@@ -51,6 +53,8 @@ class LocalSegment:
         self.url = ""
         self.cafile = None if cafile is None else os.fspath(cafile)
         self._options = ["--strict"] if strict else []
+        if db is not None:
+            self._options += ["--db", os.fspath(db)]
         if certfile is not None:
             self._options += ["--certfile", os.fspath(certfile)]
         if keyfile is not None:
@@ -106,9 +110,9 @@ class LocalSegment:
         self.stop()
 
     def events(self, **filters: object) -> list[dict[str, Any]]:
-        """The events that arrived, newest first: each `{"message", "valid", "problems", "duplicate", "receivedAt",
-        "batch"}`. Filters are those of `GET /_/events`, as `events(type="track", valid=False)`; all events unless
-        `limit` says otherwise."""
+        """The events that arrived, newest first: each `{"id", "message", "valid", "problems", "duplicate",
+        "receivedAt", "batch", "retry"}`. Filters are those of `GET /_/events`, as
+        `events(type="track", valid=False)`; all events unless `limit` says otherwise."""
         parameters = {"limit": _EVERYTHING, **filters}
         query = urlencode({name: _parameter(value) for name, value in parameters.items()})
         found: list[dict[str, Any]] = self.ask("GET", f"/_/events?{query}")["events"]
@@ -134,7 +138,7 @@ class LocalSegment:
         self.ask("POST", "/_/reset")
 
     def faults(self, faults: Sequence[dict[str, Any]]) -> None:
-        """What goes wrong with the next requests, one a request: `{"status", "headers", "delay", "hold", "drop"}`."""
+        """What goes wrong next: each `{"status", "headers", "delay", "hold", "drop", "times", "share"}`."""
         self.ask("PUT", "/_/faults", orjson.dumps(list(faults)))
 
     def release(self) -> int:

@@ -6,6 +6,8 @@ import socket
 import ssl
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from servers.local_segment import LocalSegment
@@ -96,7 +98,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
     port = int(starter.stdout.readline().rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
         # An answer first, so that the server itself holds this connection, not only its backlog.
-        raw.sendall(b"GET / HTTP/1.1\r\nHost: local\r\n\r\n")
+        raw.sendall(f"GET /_/summary HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         with raw.makefile("rb") as answers:
             assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
             os.kill(starter.pid, signal.SIGKILL)
@@ -104,6 +106,48 @@ def test_it_ends_with_the_process_that_started_it() -> None:
     starter.wait()
     starter.stdin.close()
     starter.stdout.close()
+
+
+def test_beyond_this_machine_it_warns_and_wants_a_token() -> None:
+    """The address that it prints has the token, which opens the page."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "segment_gevent.debugger", "--port", "0", "--host", "0.0.0.0", "--until-stdin-ends"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        url = urlsplit(server.stdout.readline().strip())
+        with Connection(f"http://127.0.0.1:{url.port}") as connection:
+            assert connection.request("GET", "/_/events")[0] == 401
+            assert connection.request("GET", f"/?{url.query}")[0] == 303
+            bearer = {"Authorization": f"Bearer {url.query.removeprefix('token=')}"}
+            assert connection.request("GET", "/_/events", headers=bearer)[0] == 200
+        assert "WARNING" in server.communicate(timeout=20)[1]
+
+
+def test_a_database_of_another_program_is_told(tmp_path: Path) -> None:
+    """In words, with an exit code."""
+    (tmp_path / "cats.db").write_text("cats " * 1000)
+    command = [sys.executable, "-m", "segment_gevent.debugger", "--port", "0", "--db", str(tmp_path / "cats.db")]
+    ended = subprocess.run(
+        command, capture_output=True, env={**os.environ, "PYTHONPATH": ROOT}, timeout=60, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "cats.db" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_file_keeps_the_events_from_one_start_to_the_next(tmp_path: Path) -> None:
+    """Its owner ended the server at once after they came."""
+    path = str(tmp_path / "events.db")
+    for count in (1, 2):
+        with LocalSegment(db=path) as server:
+            with Connection(server.url) as connection:
+                connection.request("POST", "/v1/batch", batch(message(count)), headers())
+            assert server.summary()["total"] == count
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

@@ -1,0 +1,38 @@
+"""`segment-gevent debugger`: one command, and every event is seen."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from servers.segment_calls import batch, headers, message
+
+import segment_gevent
+from segment_gevent.debugger.connection import Connection
+
+ROOT = os.path.dirname(segment_gevent.__path__[0])
+
+
+def test_it_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    """With the options that it was given, under the name that it was given."""
+    options = ["--port", "0", "--strict", "--db", str(tmp_path / "events.db"), "--allow-host", "debugger.test"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "segment_gevent", "debugger", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        url = re.search(r"http://127\.0\.0\.1:\d+", command.stdout.readline())
+        assert url is not None
+        with Connection(url[0]) as connection:
+            assert connection.request("POST", "/v1/batch", batch(message(1)), headers())[0] == 200
+            assert connection.request("POST", "/v1/batch", batch({"type": "track"}), headers())[0] == 400
+            assert connection.request("GET", "/_/events", headers={"Host": "debugger.test"})[0] == 200
+        command.send_signal(signal.SIGINT)
+        output, errors = command.communicate(timeout=20)
+        assert (command.returncode, output, errors) == (0, "", "")
+    assert (tmp_path / "events.db").exists()

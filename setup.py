@@ -8,11 +8,13 @@ here = Path(__file__).parent
 version: dict[str, str] = {}
 exec((here / "segment_gevent" / "version.py").read_text(encoding="utf-8"), version)
 
-cli = ["click>=8", "rich>=12", "zstandard>=0.18"]
+cli = ["click>=8", "rich>=12"]
 oauth = ["PyJWT[crypto]>=2.4"]
+prometheus = ["prometheus_client>=0.20"]
 test = [
     *cli,
     *oauth,
+    *prometheus,
     "attrs",
     "gunicorn",
     "hypothesis",
@@ -45,7 +47,7 @@ setup(
         "requests>=2.30",
         "urllib3>=2.0.2",
     ],
-    extras_require={"cli": cli, "oauth": oauth, "test": test, "uwsgi": ["uwsgi"]},
+    extras_require={"cli": cli, "oauth": oauth, "prometheus": prometheus, "test": test, "uwsgi": ["uwsgi"]},
     entry_points={"console_scripts": ["segment-gevent = segment_gevent.cli:main"]},
     keywords=["segment", "analytics", "gevent", "greenlet", "gunicorn", "uwsgi"],
     classifiers=[

@@ -14,6 +14,7 @@ from segment_gevent.api import (
     alias,
     flush,
     group,
+    health,
     identify,
     initialize,
     install_signal_handlers,
@@ -35,7 +36,7 @@ from segment_gevent.context import (
     clear_context,
     unbind_context,
 )
-from segment_gevent.counters import Stats
+from segment_gevent.counters import Health, Stats
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import (
     ConfigError,
@@ -51,6 +52,7 @@ __all__ = [
     "Client",
     "ConfigError",
     "DeliveryError",
+    "Health",
     "NotInitializedError",
     "Options",
     "SegmentError",
@@ -67,6 +69,7 @@ __all__ = [
     "default_client",
     "flush",
     "group",
+    "health",
     "identify",
     "initialize",
     "install_signal_handlers",

@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from segment_gevent.client import Client, duration, listen
-from segment_gevent.counters import Stats
+from segment_gevent.counters import Health, Stats
 from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess
 from segment_gevent.errors import NotInitializedError
 from segment_gevent.options import Options, Seconds
@@ -33,6 +33,11 @@ def default_client() -> Client | None:
 def stats() -> Stats:
     """The default client's counts, zeros before `initialize`. Read them as `segment_gevent.stats`."""
     return Stats() if _default is None else _default.stats
+
+
+def health() -> Health:
+    """As `Client.health`, for the default client; not `ok` before `initialize`. Never switches or raises."""
+    return Health(ok=False, reason="initialize was not called") if _default is None else _default.health()
 
 
 def _initialized() -> Client:

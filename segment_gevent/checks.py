@@ -78,6 +78,10 @@ def some_seconds(name: str, value: object) -> float:
     return amount
 
 
+def seconds_or_never(name: str, value: object) -> float:
+    return 0.0 if value is None else seconds(name, value)
+
+
 def connect_and_read(name: str, value: object) -> tuple[float, float]:
     if not isinstance(value, tuple | list):
         both = some_seconds(name, value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from segment_gevent import checks
 from segment_gevent.context import Binding, current
-from segment_gevent.counters import Stats
+from segment_gevent.counters import Health, Stats
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.pipeline import Pipeline
@@ -269,6 +269,10 @@ class Client:
     def stats(self) -> Stats:
         """The counts of this process, as a frozen snapshot; never switches."""
         return self._pipeline().stats()
+
+    def health(self) -> Health:
+        """Whether messages get through, for probes and status pages: some microseconds; never switches or raises."""
+        return self._pipeline().health()
 
     def hasten(self) -> None:
         """Have what waits sent now, in the background; never switches."""

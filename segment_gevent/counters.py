@@ -68,6 +68,25 @@ class Stats:
     flusher_alive: bool = False
 
 
+@dataclass(frozen=True)
+class Health:
+    """Whether messages get through, as `health()` found it.
+
+    Attributes:
+        ok: nothing stands still, is given up, or finds the queue full.
+        reason: in words, `"ok"` too.
+        pending: messages that wait or are in flight.
+        oldest_age: how long the oldest of them has waited, in seconds.
+        last_status: the HTTP status of the last answer, None before any.
+    """
+
+    ok: bool
+    reason: str
+    pending: int = 0
+    oldest_age: float = 0.0
+    last_status: int | None = None
+
+
 class Counters:
     """The running counts of one process.
 

@@ -201,6 +201,12 @@ class Options:
         unit="seconds",
         doc="What `shutdown()` and the interpreter's exit wait at most if they are not told.",
     )
+    stall_warning: Option[Seconds | None, float] = Option(
+        60,
+        checks.seconds_or_never,
+        unit="seconds",
+        doc="When the oldest message has waited for so long, the log says so, once; None or 0 keeps silent.",
+    )
     max_retries: Option[int, int] = Option(
         10, checks.count(0), unit="retries", doc="So many more attempts after the first."
     )

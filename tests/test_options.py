@@ -40,6 +40,7 @@ DEFAULTS = {
     "send_timeout": 30,
     "flush_timeout": 30,
     "shutdown_timeout": 5,
+    "stall_warning": 60,
     "max_retries": 10,
     "max_retry_duration": 43_200,
     "max_rate_limit_duration": 1_800,
@@ -69,6 +70,7 @@ DURATIONS = (
     "send_timeout",
     "flush_timeout",
     "shutdown_timeout",
+    "stall_warning",
     "max_retry_duration",
     "max_rate_limit_duration",
 )
@@ -85,6 +87,7 @@ GOOD = [
     *((name, flag, flag) for name in SWITCHES for flag in (True, False)),
     ("gzip_level", 9, 9),
     ("max_retries", 0, 0),
+    ("stall_warning", None, 0.0),
     ("host", "http://localhost:8765/", "http://localhost:8765"),
     ("host", "https://proxy.example/segment//", "https://proxy.example/segment"),
     ("host", "http://[::1]:80", "http://[::1]:80"),
@@ -119,6 +122,7 @@ BAD = [
         (name, value, f"{name} must be a number of seconds or a timedelta")
         for name in DURATIONS
         for value in NO_SECONDS
+        if (name, value) != ("stall_warning", None)
     ),
     *((name, value, f"{name} must be a whole number") for name in COUNTS for value in (0, -1, True, 1.0, "1", None)),
     *((name, value, f"{name} must be True or False") for name in SWITCHES for value in (0, 1, None, "yes")),

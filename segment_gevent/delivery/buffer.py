@@ -56,6 +56,11 @@ class Buffer:
         return self.waiting() <= self.max_messages // 2 and self.size <= self.max_bytes // 2
 
     @property
+    def is_full(self) -> bool:
+        """Whether no more messages may wait."""
+        return self.waiting() >= self.max_messages or self.size >= self.max_bytes
+
+    @property
     def oldest(self) -> float | None:
         """When, in monotonic seconds, the oldest waiting message came, to `AGE_STEP`; None if none waits."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segment_gevent.counters import Counters, Stats
+from segment_gevent.counters import Counters, Health, Stats
 from segment_gevent.events.message import MessageIds
 
 
@@ -38,6 +38,9 @@ class Disabled:
 
     def warm_up(self) -> None:
         pass
+
+    def health(self) -> Health:
+        return Health(ok=True, reason="disabled")
 
     def stats(self) -> Stats:
         return self._counters.snapshot(oldest_age=0.0, flusher_alive=False)

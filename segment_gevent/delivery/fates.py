@@ -27,6 +27,11 @@ class Fates:
         self._losing = Trouble(logger)
         self._telling_drops: set[object] = set()
 
+    @property
+    def is_losing(self) -> bool:
+        """Whether the last batch was given up."""
+        return bool(self._losing)
+
     def settle(self, flight: Flight, outcome: Outcome) -> None:
         """The flight was delivered, given up, or put on disk."""
         if outcome.is_spooled:

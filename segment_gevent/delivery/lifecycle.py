@@ -36,6 +36,9 @@ class Pipeline(Protocol):
 
     pid: int
 
+    def watch(self) -> None:
+        """Look whether messages stand still: a server's master that only forks has no other moment for it."""
+
     def hasten(self) -> None:
         """Begin to send what waits."""
 
@@ -272,6 +275,8 @@ def _before_fork() -> None:
 def _after_fork_here() -> None:
     with suppress(RuntimeError):  # not ours, where the wait was not long enough
         _forks.release()
+    for pipeline in list(_all):
+        pipeline.watch()
 
 
 def _after_fork() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 from gevent import Timeout
 
-from segment_gevent.counters import COUNTERS, Counters, Stats
+from segment_gevent.counters import COUNTERS, Counters, Health, Stats
 from segment_gevent.delivery import lifecycle, uwsgi
 from segment_gevent.delivery.authorization import Authorization, Basic
 from segment_gevent.delivery.buffer import Buffer
@@ -35,6 +35,7 @@ from segment_gevent.words import counted
 if TYPE_CHECKING:
     from segment_gevent.delivery.client_key import ClientKey
     from segment_gevent.delivery.spooling import Spooling
+    from segment_gevent.delivery.watchdog import Watchdog
     from segment_gevent.delivery.writer import Writer
 
 OPEN_FLUSHES = 5
@@ -70,7 +71,7 @@ class Pipeline:
         self._buffer = Buffer(
             max_messages=options.max_queue_size,
             max_bytes=options.max_queue_bytes,
-            on_mark=self._follow_home if options.async_ else None,
+            on_mark=self._on_mark if options.async_ else None,
         )
         self._envelope = Envelope(options.api_key)
         self._flights = Flights(self._buffer, self._envelope, max_in_flight=options.max_in_flight)
@@ -101,6 +102,7 @@ class Pipeline:
             spooling=self._spooling,
             logger=logger,
         )
+        self._watchdog = self._make_watchdog(options)
         self._legacy = Legacy.of_master()
         if options.async_ and uwsgi.lacks_hub():
             logger.warning(
@@ -173,8 +175,11 @@ class Pipeline:
             lifecycle.spawn(self.shutdown, timeout)
             return False
         deadline = time.monotonic() + timeout
+        self.watch()
         with lifecycle.BorrowedHub():
             is_delivered = self._flush_and_close(deadline)
+            self.watch()
+            self._watchdog = None  # what is left is spooled or dropped, and that has lines of its own
             if self._spooling is not None:
                 self._spooling.replays.finish(deadline)
             written_by = max(deadline, time.monotonic() + LAST_WRITES)
@@ -238,6 +243,7 @@ class Pipeline:
     def abandon(self) -> None:
         """In a forked child: leave everything to the parent. Never spawns, blocks or switches."""
         self._is_closed = True
+        self._watchdog = None
         self._flusher.abandon()
         self._reporter.abandon()
         if self._spooling is not None:
@@ -258,10 +264,46 @@ class Pipeline:
             flusher_alive=self._flusher.is_alive,
         )
 
-    def _follow_home(self) -> None:
-        """If the home hub ended, its timer did too: have another hub take over what waits for it."""
+    def health(self) -> Health:
+        stats = self.stats()
+        reason = self._complaint(stats)
+        return Health(reason is None, reason or "ok", stats.pending, stats.oldest_age, stats.last_status)
+
+    def _complaint(self, stats: Stats) -> str | None:
+        if self._is_closed:
+            return "the client is shut down"
+        if (watchdog := self._watchdog) is not None and (reason := watchdog.reason()):
+            return reason
+        if self._fates.is_losing:
+            return f"batches are given up; the last answer was {stats.last_status or 'none'}"
+        return "the queue is full" if self._buffer.is_full else None
+
+    def watch(self) -> None:
+        """Say in the log whether messages stand still, if that is news. Switches if a handler of the log does."""
+        if (watchdog := self._watchdog) is not None:
+            watchdog.look()
+
+    def _make_watchdog(self, options: Options) -> Watchdog | None:
+        if not options.stall_warning or not options.async_:
+            return None
+        from segment_gevent.delivery.watchdog import Watchdog
+
+        return Watchdog(
+            options.stall_warning,
+            flush_after=options.flush_after,
+            home=self.home,
+            flusher=self._flusher,
+            flights=self._flights,
+            counters=self._counters,
+            logger=self._logger,
+        )
+
+    def _on_mark(self) -> None:
+        """In a call, now and then: what the home hub can't see to when it ended, with its timer, or does not turn."""
         if self.home.is_gone:
             self._flusher.wake()
+        if (watchdog := self._watchdog) is not None:
+            watchdog.glance()
 
     # The spool.
 

@@ -114,6 +114,7 @@ def test_every_event_of_a_server_arrives_once(
     assert len(loaded) == len(set(loaded)) == (1 if server in LOADED_ONCE else 2)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("order", ["patched-first", "not-patched"])
 @pytest.mark.parametrize("way", WAYS)
 def test_every_event_of_the_drop_in_arrives_once(order: str, way: str, http_arrivals: Arrivals) -> None:

@@ -8,7 +8,7 @@ here = Path(__file__).parent
 version: dict[str, str] = {}
 exec((here / "segment_gevent" / "version.py").read_text(encoding="utf-8"), version)
 
-cli = ["click>=8", "rich>=12"]
+cli = ["click>=8", "rich>=12", "zstandard>=0.18"]
 oauth = ["PyJWT[crypto]>=2.4"]
 prometheus = ["prometheus_client>=0.20"]
 test = [

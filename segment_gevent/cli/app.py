@@ -8,6 +8,7 @@ from http.client import HTTPException
 import click
 
 from segment_gevent.cli.commands.debugger import debugger
+from segment_gevent.cli.commands.importing import import_files
 from segment_gevent.cli.commands.message import MESSAGE_COMMANDS
 from segment_gevent.cli.commands.spool import spool
 from segment_gevent.version import __version__
@@ -43,5 +44,6 @@ def demo(requests: int, greenlets: int, write_key: str | None, host: str | None)
 
 commands.add_command(spool)
 commands.add_command(debugger)
+commands.add_command(import_files)
 for command in MESSAGE_COMMANDS:
     commands.add_command(command)

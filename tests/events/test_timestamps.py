@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from dateutil import parser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -31,6 +32,16 @@ def local_zone(request, monkeypatch):
     yield request.param
     monkeypatch.undo()
     time.tzset()
+
+
+@given(st.datetimes(timezones=st.none() | st.just(timezone.utc) | st.just(timezone(timedelta(hours=-9, minutes=-30)))))
+def test_iso_8601_reads_as_by_dateutil(moment):
+    """Though it takes a short cut: the same instant, in every common form."""
+    for separator in "T ":
+        for precision in ("seconds", "milliseconds", "microseconds"):
+            text = moment.isoformat(separator, precision)
+            for form in {text, text.replace("+00:00", "Z")}:
+                assert read(form) == read(parser.parse(form))
 
 
 @pytest.mark.parametrize(

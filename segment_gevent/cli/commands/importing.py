@@ -1,0 +1,114 @@
+"""`segment-gevent import`: its flags; the work is in `cli/importing/`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segment_gevent import Options
+from segment_gevent.cli.commands.telling import told
+from segment_gevent.cli.flags import chosen, sending_flags
+
+if TYPE_CHECKING:
+    from segment_gevent.cli.importing.run import Plan
+
+PATH = click.Path(dir_okay=False)
+CSV_ENDINGS = {".csv": ",", ".tsv": "\t"}
+COMPRESSED = {".gz", ".zst"}
+
+FOR_IMPORTS: dict[str, Any] = {
+    "flush_at": 2_500,
+    "flush_after": 0.2,
+    "max_queue_size": 40_000,
+    "overflow": "block",
+    "block_timeout": 3_600,
+    "shutdown_timeout": 0,
+}
+"""Full batches; the import bounds by itself what waits, and waits by itself for what was sent."""
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--format", "form", type=click.Choice(["ndjson", "csv"]), help="[default: by the name's end, or ndjson]")
+@click.option("--delimiter", help="Between the cells of CSV.  [default: a comma; a tab for .tsv]")
+@click.option("--map", "mapping", multiple=True, metavar="COLUMN=FIELD[:TYPE]", help="What a column or key means.")
+@click.option("--set", "constants", multiple=True, metavar="FIELD=VALUE", help="For lines without the field.")
+@click.option("--checkpoint", default="", type=PATH, help="Where to write how far it is, and to go on from.")
+@click.option("--rejects", default="", type=PATH, help="Where to write the bad lines, with the reasons.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; say which lines are bad, and why.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Messages a second, at most.")
+@click.option("--max-in-flight", type=click.IntRange(1), default=4, show_default=True, help="Batches sent at a time.")
+@click.option("--max-retries", type=click.IntRange(0), default=10, show_default=True, help="Of a batch.")
+@sending_flags
+def import_files(
+    files: tuple[str, ...], checkpoint: str, rejects: str, dry_run: bool, rate: float | None, **given: Any
+) -> None:
+    """Send historical data: a message a line, NDJSON or CSV, plain, gzip or zstd; - is standard input.
+
+    A line is a message as the API defines it, or has session_id, user_id, event, properties and so on. The exit code
+    is 0 when all were sent, 1 when some were rejected, 2 when it did not finish: then the same command with the same
+    --checkpoint goes on.
+    """
+    from segment_gevent.cli.importing.checkpoint import CheckpointError
+    from segment_gevent.cli.importing.shape import ShapeError
+    from segment_gevent.cli.importing.sources import SourceError
+
+    try:
+        plan = _plan(files, rate or 0.0, dry_run, given)
+        sys.exit(told(lambda: _run(plan, "" if dry_run else checkpoint, "" if dry_run else rejects)))
+    except (ShapeError, CheckpointError) as error:
+        raise click.UsageError(str(error)) from error
+    except FileExistsError as error:
+        raise click.UsageError(f"{error.filename} exists, and no checkpoint says that this import began it") from error
+    except SourceError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{error.filename or rejects or checkpoint}: {error.strerror}") from error
+
+
+def _plan(files: tuple[str, ...], rate: float, is_dry: bool, given: dict[str, Any]) -> Plan:
+    from segment_gevent.cli.importing.run import Plan
+    from segment_gevent.cli.importing.shape import Shape
+    from segment_gevent.cli.importing.sources import Source
+
+    form, delimiter = given.pop("form"), given.pop("delimiter")
+    shape = Shape(given.pop("mapping"), given.pop("constants"))
+    endings = {name: _ending(name) for name in files}
+    options = {**chosen(given), **FOR_IMPORTS}
+    if is_dry:
+        from segment_gevent.cli.importing.nowhere import Nowhere
+
+        options |= {"api_key": "dry-run", "transport": Nowhere()}
+    return Plan(
+        sources=[Source(name) for name in dict.fromkeys(files)],
+        shape=shape,
+        delimiters={
+            name: delimiter or CSV_ENDINGS.get(ending, ",")
+            for name, ending in endings.items()
+            if form == "csv" or (form is None and ending in CSV_ENDINGS)
+        },
+        rate=rate,
+        is_dry=is_dry,
+        options=Options(**options),
+    )
+
+
+def _ending(name: str) -> str:
+    path = PurePath(name)
+    return PurePath(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
+
+
+def _run(plan: Plan, checkpoint: str, rejects: str) -> int:
+    from segment_gevent.cli.importing.checkpoint import Checkpoint
+    from segment_gevent.cli.importing.rejects import Rejects
+    from segment_gevent.cli.importing.run import Import
+    from segment_gevent.cli.importing.telling import Telling
+
+    kept = Checkpoint(checkpoint, {"host": plan.options.host, "--map or --set": plan.shape.fingerprint})
+    bad = Rejects(rejects, size=kept.rejects_size, is_resumed=kept.is_resumed)
+    size = sum(source.size for source in plan.sources)
+    telling = Telling(size, shows_all_rejects=plan.is_dry, keeps_rejects=bool(rejects))
+    return Import(plan, kept, bad, telling).run()

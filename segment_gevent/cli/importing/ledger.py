@@ -1,0 +1,114 @@
+"""Which lines of one file have their fate: all up to one of them, and some behind it. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, ClassVar
+
+from segment_gevent.cli.importing.records import Record
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """One record on its way; `twin` is another whose message has the same id."""
+
+    ledger: Ledger
+    record: Record
+    is_settled: bool = False
+    twin: Entry | None = None
+
+
+@dataclass
+class Ledger:
+    """One file's book.
+
+    Attributes:
+        line: every line to this one has its fate; `checksum` is theirs.
+        beyond: spans of lines behind it that had their fate when an earlier run ended.
+        delivered, rejected: how many records had which fate, earlier runs included.
+        is_complete: whether the file was read to its end, and every line has its fate.
+    """
+
+    line: int = 0
+    checksum: int = 0
+    beyond: list[tuple[int, int]] = field(default_factory=list)
+    delivered: int = 0
+    rejected: int = 0
+    is_complete: bool = False
+
+    COUNTS: ClassVar = ("line", "checksum", "delivered", "rejected")
+
+    def __post_init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+
+    @property
+    def waiting(self) -> int:
+        """Records that this remembers: those without a fate, and those behind one of them."""
+        return len(self._entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes of these."""
+        return self._bytes
+
+    def enter(self, record: Record) -> Entry | None:
+        """Take a record in; None if it had its fate in an earlier run."""
+        entry = Entry(self, record, is_settled=self._was_settled(record.line))
+        self._entries.append(entry)
+        self._bytes += len(record.raw)
+        if not entry.is_settled:
+            return entry
+        self._advance()
+        return None
+
+    def settle(self, entry: Entry, *, is_delivered: bool) -> None:
+        """The record has its fate."""
+        if is_delivered:
+            self.delivered += 1
+        else:
+            self.rejected += 1
+        entry.is_settled = True
+        self._advance()
+
+    def as_json(self) -> dict[str, Any]:
+        """What a later run needs."""
+        return {
+            **{name: getattr(self, name) for name in self.COUNTS},
+            "beyond": [[first, last] for first, last in self._spans()],
+            "complete": self.is_complete and not self._entries,
+        }
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Ledger:
+        """What `as_json` made.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        beyond = [(int(first), int(last)) for first, last in kept["beyond"]]
+        line, checksum, delivered, rejected = (int(kept[name]) for name in cls.COUNTS)
+        return cls(line, checksum, beyond, delivered, rejected)
+
+    def _was_settled(self, line: int) -> bool:
+        while self.beyond and self.beyond[0][1] < line:
+            self.beyond.pop(0)
+        return bool(self.beyond) and self.beyond[0][0] <= line
+
+    def _advance(self) -> None:
+        entries = self._entries
+        while entries and entries[0].is_settled:
+            record = entries.popleft().record
+            self.line, self.checksum = record.last, record.checksum
+            self._bytes -= len(record.raw)
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        for is_settled, group in groupby(self._entries, key=lambda entry: entry.is_settled):
+            if is_settled:
+                records = [entry.record for entry in group]
+                yield records[0].line, records[-1].last
+        newest = self._entries[-1].record.last if self._entries else self.line
+        yield from ((first, last) for first, last in self.beyond if last > newest)

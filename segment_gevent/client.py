@@ -286,6 +286,9 @@ class Client:
         """Look into the spool, in the background, for what this or other processes left there; never switches."""
         self._pipeline().look()
 
+    def _look_unasked(self) -> None:
+        self._pipeline().look(is_asked=False)
+
     def warm_up(self) -> None:
         """Do now what the first send would do: import requests, read the CA bundle. Some 0.1 s, and it may switch."""
         self._pipeline().warm_up()
@@ -380,8 +383,8 @@ def _begin_to_look(reference: weakref.ref[Client]) -> None:
 
     client = reference()
     if client is not None and not lifecycle.is_ending():
-        client.look()
-        lifecycle.every(LOOK_EVERY, client.look)
+        client._look_unasked()
+        lifecycle.every(LOOK_EVERY, client._look_unasked)
 
 
 def duration(timeout: Seconds | None, default: float) -> float:

@@ -33,7 +33,7 @@ class Disabled:
     def close_idle(self) -> None:
         pass
 
-    def look(self) -> None:
+    def look(self, *, is_asked: bool = True) -> None:
         pass
 
     def warm_up(self) -> None:

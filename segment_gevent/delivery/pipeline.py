@@ -307,9 +307,14 @@ class Pipeline:
 
     # The spool.
 
-    def look(self) -> None:
-        """Look into the spool for what this or other processes left there, soon. Never switches."""
+    def look(self, *, is_asked: bool = True) -> None:
+        """Look into the spool for what this or other processes left there, soon. Never switches.
+
+        Unless somebody asked for it, others' only if the hub is known to turn steadily.
+        """
         if self._spooling is not None and self.pid == os.getpid() and not self._is_closed:
+            if is_asked:
+                self._spooling.replays.take_over_now()
             self._spooling.replays.look_now()
             self._flusher.look()
 

@@ -15,6 +15,7 @@ from functools import partial
 from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.flights import Flight, Flights
 from segment_gevent.delivery.lifecycle import Home
+from segment_gevent.delivery.pulse import Pulse
 from segment_gevent.delivery.spool import Row, RowId
 from segment_gevent.delivery.storage import READING, Storage
 from segment_gevent.delivery.waiter import Waiters
@@ -25,6 +26,9 @@ LOOK_EVERY = 10.0
 
 RESTING_BYTES = 4 * BATCH_BYTES
 """So much of what failed rests in memory, at most, while what comes after it on disk is tried."""
+
+STOPPED_AFTER = 30.0
+"""Seconds: a process whose hub does not turn for so long gives others' files back, and for `send_timeout` at least."""
 
 REST_AT_MOST = 3600.0
 """Seconds, or a tenth of `spool_max_age`, after which it is the disk's again, which knows what has become too old."""
@@ -70,6 +74,7 @@ class Replays:
         storage: Storage,
         *,
         max_age: float,
+        send_timeout: float,
         envelope: Envelope,
         home: Home,
         flights: Flights,
@@ -89,12 +94,21 @@ class Replays:
         self._timer_at = 0.0  # when the timer calls for the next look
         self._under_way = 0
         self._closers = Waiters()
+        self._pulse = Pulse(
+            home,
+            # After which also what was being sent has timed out.
+            longest_stop=max(STOPPED_AFTER, send_timeout),
+            on_steady=self._take_over,
+            on_stop=self._give_back,
+        )
 
     def next(self) -> Replay | None:
         """A batch from disk to send now; None if there is none, or this is not the time. Switches."""
         now = time.monotonic()
         if now < self._next_look:
             return None
+        self._pulse.feel()
+        self._forget_given_back()
         # The rested first: where each piece of a batch fails once, their success shortens the wait for the others.
         if (rested := self._rested(now)) is not None:
             return rested
@@ -123,21 +137,50 @@ class Replays:
         """The oldest messages on disk that nobody has. Switches."""
         store = self._storage.store
 
+        only_own = not self._pulse.is_steady
+
         def claim() -> list[Row]:
-            return store.claim(BATCH_BYTES - self._envelope.size - BATCH_MESSAGES, BATCH_MESSAGES)
+            try:
+                size = BATCH_BYTES - self._envelope.size - BATCH_MESSAGES
+                return store.claim(size, BATCH_MESSAGES, only_own=only_own)
+            finally:
+                if store.has_taken_over:  # from before the hub hears of it: it may not turn any more
+                    self._pulse.watch()
 
         def forget(rows: list[Row]) -> None:
             store.release([row.id for row in rows])
 
         self._next_look = time.monotonic() + LOOK_EVERY  # for another greenlet: one look at a time
         rows = self._storage.result(claim, orphaned=forget, proves=READING)
-        if not rows:
+        if not rows or not store.has(row.id for row in rows):
             return None
         self._next_look = 0.0  # there may be more
         replay = Replay(self._envelope, rows)
         if len(replay) < len(rows):
             forget(rows[len(replay) :])
         return replay
+
+    # Whose files.
+
+    def take_over_now(self) -> None:
+        """Somebody asked for a look: this is no server's master that only loads the application."""
+        self._pulse.assume_steady()
+
+    def _take_over(self) -> None:
+        """In the hub, which turns steadily; it may be a forked child's."""
+        if self._flights.is_ours:
+            self.look_now()
+            self._on_due()
+
+    def _give_back(self) -> None:
+        """In a native thread: the hub has stopped, maybe for good."""
+        self._storage.later(self._storage.store.give_back)
+
+    def _forget_given_back(self) -> None:
+        """The hub turns again: what it had may be another's now."""
+        store = self._storage.store
+        self._resting = [replay for replay in self._resting if store.has(replay.ids)]
+        self._pieces = [replay for replay in self._pieces if store.has(replay.ids)]
 
     # How it went.
 
@@ -225,6 +268,7 @@ class Replays:
 
         Switches; not for the hub.
         """
+        self._pulse.end()
         if not self._under_way or not self._flights.is_ours or not self._home.answers(deadline - time.monotonic()):
             return
         with self._closers.waiting() as waiter:

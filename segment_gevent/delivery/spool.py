@@ -43,7 +43,7 @@ EVICT_ROUNDS = 40
 class RowId(NamedTuple):
     """Names a message on disk while it is claimed."""
 
-    file: str
+    holding: Holding
     ordinal: int
 
 
@@ -130,12 +130,12 @@ class Store:
 
     # Messages of anyone.
 
-    def claim(self, max_bytes: int, max_messages: int) -> list[Row]:
-        """Old messages that nobody answers for, which become this store's until `settle` or `release`.
+    def claim(self, max_bytes: int, max_messages: int, *, only_own: bool = False) -> list[Row]:
+        """Old messages that nobody answers for, which become this store's until `settle`, `release` or `give_back`.
 
         First those of the file that has the oldest of all, in the order in which they were added; then those of the
         file that has the oldest of the rest. At most `max_messages` with at most `max_bytes`, but one if there is one.
-        Never of another scope, and never the same to two stores while both live.
+        Never of another scope, and never the same to two stores while both live. With `only_own` no file is taken over.
         """
         self._own_if_any()
         rows: list[Row] = []
@@ -143,14 +143,14 @@ class Store:
         with self._failing():
             self._tidy()
             self._make_room(0, only_for_living=True)
-        for holding in self._claimable():
+        for holding in self._claimable(only_own=only_own):
             room = max_bytes - sum(len(row.body) for row in rows)
             with self._failing():
                 records = holding.claim(max_messages - len(rows), room, since=self._cutoff())
                 if rows and sum(len(record.body or b"") for record in records) > room:
                     holding.release([record.id for record in records])
                     break
-                rows += [Row(RowId(holding.file.stem, r.id), r.body or b"", holding.is_mine) for r in records]
+                rows += [Row(RowId(holding, r.id), r.body or b"", holding.is_mine) for r in records]
             if len(rows) >= max_messages:
                 break
         if self._failure is not None and not rows:
@@ -175,6 +175,22 @@ class Store:
         for holding, ordinals in self._by_file(ids):
             holding.release(ordinals)
 
+    def has(self, ids: Iterable[RowId]) -> bool:
+        """Whether claimed messages are still this store's. Touches no disk; any thread may call it."""
+        return all(self._is_current(holding) for holding, _ in ids)
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Whether it has other processes' files."""
+        return bool(self._taken_over)
+
+    def give_back(self) -> None:
+        """Leave other processes' files, and what is claimed of them, to whoever comes. Never raises."""
+        if self._pid == os.getpid():
+            for holding in [*self._taken_over.values()]:
+                self._leave(holding)
+            self._taken_over.clear()
+
     def take_news(self) -> list[Loss | BadFile]:
         """What happened to messages and files since the last call. Touches no disk; any thread may call it."""
         news = self._news[:]
@@ -185,12 +201,9 @@ class Store:
 
     def close(self) -> None:
         """Leave every file, with all that is in it, to others. Never raises; the store may be used again."""
-        if self._pid == os.getpid():
-            for holding in [*self._taken_over.values(), *([self._own] if self._own else [])]:
-                is_empty = False
-                with suppress(SpoolError):
-                    is_empty = holding.is_empty()
-                holding.leave(delete=is_empty)
+        self.give_back()
+        if self._pid == os.getpid() and self._own is not None:
+            self._leave(self._own)
         self._forget()
 
     def abandon(self) -> None:
@@ -206,6 +219,12 @@ class Store:
         self._room = 0
 
     # Files.
+
+    def _leave(self, holding: Holding) -> None:
+        is_empty = False
+        with suppress(SpoolError):
+            is_empty = holding.is_empty()
+        holding.leave(delete=is_empty)
 
     def _own_if_any(self) -> Holding | None:
         if self._pid != os.getpid():  # where forks run no hooks
@@ -227,7 +246,7 @@ class Store:
             )
         return own
 
-    def _claimable(self) -> Iterator[Holding]:
+    def _claimable(self, *, only_own: bool) -> Iterator[Holding]:
         """The files to claim from, as they are needed: that with the oldest free message first, of equals our own."""
         files: list[SpoolFile] = []
         with self._failing():
@@ -236,7 +255,7 @@ class Store:
         ages = [
             (file.made, False, not self._is_own(file), file.stem, file)
             for file in files
-            if file.scope == self._scope and not file.is_broken
+            if file.scope == self._scope and not file.is_broken and (self._is_own(file) or not only_own)
         ]
         heapq.heapify(ages)
         while ages:
@@ -292,12 +311,15 @@ class Store:
         holding.leave(delete=delete)
 
     def _by_file(self, ids: Iterable[RowId]) -> list[tuple[Holding, list[int]]]:
-        own = self._own_if_any()
-        by_file: dict[str, list[int]] = {}
-        for file, ordinal in ids:
-            by_file.setdefault(file, []).append(ordinal)
-        holdings = {**self._taken_over, **({own.file.stem: own} if own else {})}
-        return [(holdings[file], ordinals) for file, ordinals in by_file.items() if file in holdings]
+        self._own_if_any()
+        by_file: dict[Holding, list[int]] = {}
+        for holding, ordinal in ids:
+            by_file.setdefault(holding, []).append(ordinal)
+        return [(holding, ordinals) for holding, ordinals in by_file.items() if self._is_current(holding)]
+
+    def _is_current(self, holding: Holding) -> bool:
+        """Whether it was not given back since."""
+        return holding in (self._own, self._taken_over.get(holding.file.stem))
 
     # Bounds.
 
@@ -376,14 +398,17 @@ class Store:
 
     def _retire(self, file: SpoolFile, need: int, reason: str) -> int:
         """Free about `need` bytes of a file whose process ended, if it has; so many bytes were."""
+        was_taken_over = file.stem in self._taken_over
         holding = None if self._is_own(file) else self._holding_of(file)
         if holding is None:
             return 0
-        freed = self._evict(holding, need, reason)
-        self._drop_if_empty(holding)
-        if file.stem in self._taken_over and file.scope != self._scope:
-            self._let_go(holding, delete=False)
-        return freed
+        try:
+            freed = self._evict(holding, need, reason)
+            self._drop_if_empty(holding)
+            return freed
+        finally:
+            if file.stem in self._taken_over and not was_taken_over:
+                self._let_go(holding, delete=False)
 
     def _evict(self, holding: Holding, need: int, reason: str, *, held: bool | None = None) -> int:
         """Delete the oldest messages until about `need` bytes are free, or a good deal is done; so many bytes are."""

@@ -62,6 +62,7 @@ class Spooling:
         self.replays = Replays(
             self._storage,
             max_age=options.spool_max_age,
+            send_timeout=options.send_timeout,
             envelope=envelope,
             home=home,
             flights=flights,

@@ -159,6 +159,7 @@ def test_flush_waits_for_no_replay(make: MakeClient) -> None:
     leave(make, "1")
     hold = Hold()
     client = make(transport=ScriptedTransport(hold))
+    client.look()
     hold.arrived.wait()
     assert client.flush() is True
     hold.release()
@@ -170,6 +171,7 @@ def test_shutdown_lets_a_replay_on_its_way_end(make: MakeClient, directory: Path
     leave(make, "1")
     hold = Hold()
     client = make(transport=ScriptedTransport(hold))
+    client.look()
     hold.arrived.wait()
     ending = gevent.spawn(client.shutdown, SOON)
     gevent.sleep(0)
@@ -184,6 +186,7 @@ def test_shutdown_waits_no_longer_than_its_time_out_for_a_replay(make: MakeClien
     leave(make, "1")
     hold = Hold()
     client = make(transport=ScriptedTransport(hold))
+    client.look()
     hold.arrived.wait()
     with gevent.Timeout(SOON):
         client.shutdown(0.05)
@@ -291,16 +294,18 @@ def test_a_replay_counts_its_attempts(make: MakeClient) -> None:
 
 
 class Looking:
-    """Replays of an empty directory, which say when a look is due."""
+    """Replays of a directory, which say when a look is due."""
 
     def __init__(self, directory: Path) -> None:
         self.due = Event()
         home, logger, envelope = Home.here(), logging.getLogger("segment_gevent"), Envelope("write-key")
         buffer = Buffer(max_messages=1, max_bytes=1)
         fates = Fates(Counters(), Callbacks(), Reporter(home, logger, max_bytes=0), logger)
+        self.store = Store(directory, "scope")
         self.replays = Replays(
-            Storage(Store(directory, "scope"), fates=fates, logger=logger),
+            Storage(self.store, fates=fates, logger=logger),
             max_age=LONG,
+            send_timeout=LONG,
             envelope=envelope,
             home=home,
             flights=Flights(buffer, envelope, max_in_flight=1),
@@ -331,6 +336,37 @@ def test_a_look_for_soon_waits_for_none_that_is_far(directory: Path) -> None:
     looking.replays.back(Replay(Envelope("write-key")), asked=LONG)
     looking.replays.look_soon()
     assert looking.due.wait(SOON)
+
+
+def test_others_files_are_taken_over_when_the_hub_turns_steadily(directory: Path) -> None:
+    """Or when somebody asks for it; a look comes by itself then."""
+    left = Store(directory, "scope")
+    left.add([(0, b"{}")], owned=False)
+    left.close()
+    looking = Looking(directory)
+    assert looking.replays.next() is None
+    assert looking.due.wait(SOON)
+    replay = looking.replays.next()
+    assert replay is not None
+    assert replay.of_mine == 0
+    looking.store.close()
+
+
+def test_what_was_given_back_is_not_sent(directory: Path) -> None:
+    """It rested while the hub stopped, and is another's now that it turns again."""
+    left = Store(directory, "scope")
+    left.add([(0, b"{}")], owned=False)
+    left.close()
+    looking, other = Looking(directory), Store(directory, "scope")
+    looking.replays.take_over_now()
+    replay = looking.replays.next()
+    assert replay is not None
+    looking.replays.back(replay)
+    looking.store.give_back()
+    assert len(other.claim(1_000, 10)) == 1
+    assert looking.due.wait(SOON)
+    assert looking.replays.next() is None
+    other.close()
 
 
 def test_what_waits_on_disk_is_replayed_with_no_live_message_to_prompt_it(make: MakeClient) -> None:

@@ -94,6 +94,44 @@ def tell(process: subprocess.Popen[str], line: str = "") -> str:
 # Claims.
 
 
+def test_what_is_given_back_is_anyones_and_no_more_this_stores(directory: Path) -> None:
+    """Claimed messages too, whose settling and release then change nothing; what this process added stays its own."""
+    left = Store(directory, SCOPE)
+    left.add(messages(0, 5), owned=False)
+    left.close()
+    store, other = Store(directory, SCOPE), Store(directory, SCOPE)
+    store.add(messages(5, 8), owned=False)
+    assert ordinals(store.claim(*ALL, only_own=True)) == [5, 6, 7]
+    claimed = [row.id for row in store.claim(*ALL)]
+    assert (store.has_taken_over, store.has(claimed)) == (True, True)
+    assert other.claim(*ALL) == []
+    store.give_back()
+    assert (store.has_taken_over, store.has(claimed)) == (False, False)
+    store.settle(claimed)
+    taken = other.claim(*ALL)
+    assert ordinals(taken) == [0, 1, 2, 3, 4]
+    other.give_back()
+    assert ordinals(store.claim(*ALL)) == [0, 1, 2, 3, 4]
+    store.release(claimed)
+    assert store.claim(*ALL) == []
+    store.close()
+    other.close()
+
+
+def test_what_was_taken_over_only_to_make_room_is_given_back(directory: Path) -> None:
+    """A process that adds deletes the oldest of those that ended, and keeps no file of theirs."""
+    left = Store(directory, SCOPE)
+    left.add(messages(0, 900, 2_000), owned=False)
+    left.add(messages(900, 1_800, 2_000), owned=False)
+    left.close()
+    store = Store(directory, SCOPE, max_bytes=2 << 20)
+    store.add(messages(2_000, 2_001), owned=False)
+    assert any(isinstance(item, Loss) for item in store.take_news())
+    assert not store.has_taken_over
+    assert drain(Store(directory, SCOPE))
+    store.close()
+
+
 def test_nothing_is_made_before_it_is_needed(directory: Path) -> None:
     """A store that is only asked, as in a process that loses nothing, leaves no trace."""
     store = Store(directory, SCOPE)
@@ -247,7 +285,7 @@ def test_a_process_killed_while_it_adds_loses_nothing_that_was_added(directory: 
     store = Store(directory, SCOPE)
     found = []
     while rows := store.claim(500_000, 2_500):
-        found += [(row.id.file, row.body) for row in rows]
+        found += [(row.id.holding.file.stem, row.body) for row in rows]
         store.settle([row.id for row in rows])
     store.close()
     assert len(found) >= said

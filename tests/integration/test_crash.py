@@ -254,6 +254,24 @@ def test_a_master_never_opens_the_spool(master: str, segment_server: LocalSegmen
     assert os.listdir(directory) == []
 
 
+def test_a_master_leaves_to_its_workers_what_others_left(segment_server: LocalSegment, directory: Path) -> None:
+    """Though its hub turns while it loads the application, which tracks and flushes; and none is sent twice."""
+    broken = ScriptedTransport(*[response(503)] * 40)
+    before = Client("write-key", host=segment_server.url, spool_dir=directory, transport=broken, max_retries=0)
+    for number in range(100):
+        assert before.track(user_id="before", event="Left", properties={"n": number, "text": "x" * 15_000})
+    assert not before.shutdown(20)
+    segment_server.faults([{"delay": 0.3, "times": 100}])  # so that the master would be in the midst of it as it forks
+    environment = {"SEGMENT_HOST": segment_server.url, "SPOOL_DIR": str(directory)}
+    with gunicorn(environment, "--preload", app="spool_loading:application") as server:
+        assert server.visit([f"/{number}" for number in range(9)])
+        segment_server.wait_for(110)
+        server.signal(signal.SIGTERM)
+        server.ended()
+    assert segment_server.summary()["duplicates"] == 0
+    assert os.listdir(directory) == []
+
+
 def children(process: Process) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 

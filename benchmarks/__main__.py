@@ -14,7 +14,7 @@ def main() -> int:
     names = [case.name for case in plan.WHOLE]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What an event costs.")
     parser.add_argument(
-        "--quick", action="store_true", help="under two minutes; fails when a share of what others take is lost"
+        "--quick", action="store_true", help="under two minutes; fails when it is farther from the floor than it was"
     )
     parser.add_argument("--only", nargs="+", choices=names, metavar="CASE", help=f"one or more of {', '.join(names)}")
     arguments = parser.parse_args()

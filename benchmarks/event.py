@@ -1,4 +1,4 @@
-"""The event that every library sends: an order of 449 bytes as this package writes it, no two alike."""
+"""The event that every library sends: an order of 441 bytes as this package writes it, no two alike."""
 
 from __future__ import annotations
 

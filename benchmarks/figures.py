@@ -14,7 +14,10 @@ from benchmarks.results import Results
 class Figure:
     """One figure of one case, and its bounds: in its unit, and as a share of what others take in the same run.
 
-    What is in a unit depends on the machine; a share does not, and the quick mode goes by shares alone.
+    What is in a unit depends on the machine, and so do, in part, the shares of other libraries: of what they do, other
+    processors make other times (a call of the official one was 25 to 40 µs on one machine, 15 on another, ours 3 on
+    both). The floor does what must be done and no more, so the quick mode goes by it alone. Its shares leave a tenth or
+    more above what was measured, as far apart as runs are.
     """
 
     title: str
@@ -31,15 +34,16 @@ class Figure:
 FIGURES = (
     Figure(
         "a live `track()` call, median", "µs", "calls", "median_us",
-        limit=4, of_official=0.15, of_best=0.25, of_floor=1.75,
+        limit=4, of_official=0.15, of_best=0.25, of_floor=2,
     ),
-    Figure("its 99th percentile", "µs", "calls", "p99_us", limit=15, of_floor=1.75),
-    Figure("CPU an event end to end, plain", "µs", "plain", "cpu_us", limit=7, of_official=0.09, of_floor=2),
+    Figure("its 99th percentile", "µs", "calls", "p99_us", limit=15, of_floor=4),
+    Figure("CPU an event end to end, plain", "µs", "plain", "cpu_us", limit=7, of_official=0.09, of_floor=2.25),
     Figure("the same, gzip", "µs", "gzip", "cpu_us", limit=10, of_official=0.11, of_floor=2),
-    Figure("events a second, one process", "/s", "plain", "events_per_s", more_is_better=True, of_official=5),
     Figure(
-        "CPU an event at a steady 2,000/s, gzip", "µs", "steady", "cpu_us", limit=20, of_floor=2
+        "events a second, one process", "/s", "plain", "events_per_s", more_is_better=True, of_official=5,
+        of_floor=0.5,
     ),
+    Figure("CPU an event at a steady 2,000/s, gzip", "µs", "steady", "cpu_us", limit=20, of_floor=3),
     Figure("longest greenlet slice at 2,000/s, gzip, p99.9", "ms", "steady", "slice_p999_ms", limit=0.3, of_floor=1),
     Figure("the longest of all", "ms", "steady", "slice_max_ms", limit=1),
     Figure("memory a waiting message", "B", "memory", "bytes", limit=500, of_floor=1.05),
@@ -54,7 +58,7 @@ class Bound(NamedTuple):
     """One bound of a figure: its words, and whether ours keeps to it; None where something was not measured."""
 
     words: str
-    is_share: bool
+    of_floor: bool
     reached: bool | None
 
 
@@ -84,7 +88,7 @@ class Standing:
         """Every bound that the figure has."""
         figure = self.figure
         if figure.limit is not None:
-            yield self._bound(f"{figure.limit:g} {figure.unit}".strip(), figure.limit, is_share=False)
+            yield self._bound(f"{figure.limit:g} {figure.unit}".strip(), figure.limit, of_floor=False)
         shares = (
             (figure.of_official, self.official, "official"),
             (figure.of_best, self.best, "best"),
@@ -93,14 +97,14 @@ class Standing:
         for share, others, whose in shares:
             if share is not None:
                 limit = None if others is None else share * others
-                yield self._bound(f"{share:g} × {whose}", limit, is_share=True)
+                yield self._bound(f"{share:g} × {whose}", limit, of_floor=whose == "floor")
 
-    def _bound(self, words: str, limit: float | None, *, is_share: bool) -> Bound:
+    def _bound(self, words: str, limit: float | None, *, of_floor: bool) -> Bound:
         more = self.figure.more_is_better
         reached = None
         if self.ours is not None and limit is not None:
             reached = self.ours >= limit if more else self.ours <= limit
-        return Bound(f"{'≥' if more else '≤'} {words}", is_share, reached)
+        return Bound(f"{'≥' if more else '≤'} {words}", of_floor, reached)
 
 
 def standings(results: Results) -> list[Standing]:
@@ -110,10 +114,10 @@ def standings(results: Results) -> list[Standing]:
 
 
 def lost_shares(results: Results) -> list[str]:
-    """The shares that ours does not keep to: what fails the quick mode."""
+    """The shares of the floor that ours does not keep to: what fails the quick mode."""
     return [
         f"{standing.figure.title}: {bound.words}"
         for standing in standings(results)
         for bound in standing.bounds()
-        if bound.is_share and bound.reached is False
+        if bound.of_floor and bound.reached is False
     ]

@@ -44,7 +44,7 @@ def head() -> str:
 {made}
 
 Each library in a process of its own on one core, monkey-patched by gevent first, against a sink that counts on the
-other; an event of 449 bytes, `flush_at=100` where nothing else is said. The libraries took turns, and figures are
+other; an event of 441 bytes, `flush_at=100` where nothing else is said. The libraries took turns, and figures are
 medians with (quartiles). CPU and calls are without what the empty harness takes. The floor is a bare prototype: a raw
 socket, no checks. Compare figures of one run only."""
 

@@ -8,22 +8,31 @@ here = Path(__file__).parent
 version: dict[str, str] = {}
 exec((here / "segment_gevent" / "version.py").read_text(encoding="utf-8"), version)
 
-cli = ["click>=8", "rich>=12", "zstandard>=0.18"]
+celery = ["celery>=5.3"]
+cli = ["click>=8.1.3", "rich>=12", "zstandard>=0.18"]
+django = ["Django>=4.2"]
+flask = ["Flask>=2.3"]
 oauth = ["PyJWT[crypto]>=2.4"]
 prometheus = ["prometheus_client>=0.20"]
 test = [
+    *celery,
     *cli,
+    *django,
+    *flask,
     *oauth,
     *prometheus,
     "attrs",
+    "bottle",
     "gunicorn",
     "hypothesis",
     "numpy",
     "pydantic>=2",
+    "pyramid",
     "pytest>=8",
     "pytest-cov>=7",
     "pytest-timeout",
     "pytest-xdist>=3.6",
+    "redis",
     "setuptools>=64",
     "trustme",
 ]
@@ -37,18 +46,31 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=find_packages(include=["segment_gevent", "segment_gevent.*"]),
+    py_modules=["pytest_segment_gevent"],
     package_data={"segment_gevent": ["py.typed"], "segment_gevent.debugger": ["page/*", "page/assets/*"]},
     # Lower bounds are the lowest versions that the tests pass with (`tox -e lowest`). urllib3 is named for its bound:
     # the connections are subclasses of its own, and its version 1 lacks their hooks.
     install_requires=[
         "gevent>=22.10.2",
         "orjson>=3.9",
-        "python-dateutil>=2.7.3",
+        "python-dateutil>=2.8.2",
         "requests>=2.30",
         "urllib3>=2.0.2",
     ],
-    extras_require={"cli": cli, "oauth": oauth, "prometheus": prometheus, "test": test, "uwsgi": ["uwsgi"]},
-    entry_points={"console_scripts": ["segment-gevent = segment_gevent.cli:main"]},
+    extras_require={
+        "celery": celery,
+        "cli": cli,
+        "django": django,
+        "flask": flask,
+        "oauth": oauth,
+        "prometheus": prometheus,
+        "test": test,
+        "uwsgi": ["uwsgi"],
+    },
+    entry_points={
+        "console_scripts": ["segment-gevent = segment_gevent.cli:main"],
+        "pytest11": ["segment_gevent = pytest_segment_gevent"],
+    },
     keywords=["segment", "analytics", "gevent", "greenlet", "gunicorn", "uwsgi"],
     classifiers=[
         "Development Status :: 4 - Beta",

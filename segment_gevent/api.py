@@ -9,9 +9,10 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 from weakref import WeakSet
 
-from segment_gevent.client import Client, duration, listen
+from segment_gevent.checks import duration
+from segment_gevent.client import Client
 from segment_gevent.counters import Health, Stats
-from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess
+from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess, listen
 from segment_gevent.errors import NotInitializedError
 from segment_gevent.options import Options, Seconds
 from segment_gevent.signatures import takes_options

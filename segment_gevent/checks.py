@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from segment_gevent.errors import ConfigError
+from segment_gevent.errors import ConfigError, ValidationError
 
 if TYPE_CHECKING:
     from segment_gevent.delivery.transport import Transport
@@ -202,3 +202,19 @@ def transport(name: str, value: object) -> Transport | None:
     if value is not None and not (callable(getattr(value, "send", None)) and callable(getattr(value, "close", None))):
         raise _wrong(name, "an object with send(body, headers) and close()", value)
     return cast("Transport | None", value)
+
+
+def duration(timeout: float | timedelta | None, default: float) -> float:
+    """The seconds that a caller may wait.
+
+    Raises:
+        ValidationError: `timeout` is no duration.
+    """
+    if timeout is None:
+        return default
+    try:
+        return seconds("timeout", timeout)
+    except ConfigError as error:
+        raise ValidationError(str(error)) from None
+    except Exception as error:  # of the value's own methods
+        raise ValidationError(f"timeout of type {type(timeout).__name__} cannot be read") from error

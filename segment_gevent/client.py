@@ -16,9 +16,8 @@ from segment_gevent.counters import Health, Stats
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.pipeline import Pipeline
-from segment_gevent.delivery.reporter import Callback, Callbacks, OnDrop, OnFailure, OnSuccess
+from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess, listen
 from segment_gevent.delivery.trouble import logger_for
-from segment_gevent.errors import ConfigError, ValidationError
 from segment_gevent.events import message
 from segment_gevent.events.message import Fields, Id
 from segment_gevent.events.timestamps import Timestamp
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from segment_gevent.editing import Editor
 
 C = TypeVar("C")
-Listener = TypeVar("Listener", bound=Callable[..., object])
 Values = Mapping[str, Any]
 
 
@@ -73,11 +71,14 @@ class Client:
         self._pipelines: dict[int, Pipeline] = {}
         # Once a client: each forked child would have to parse the key anew, 28 to 194 ms.
         self._key = _client_key(options)
+        _clients.add(self)
         if options.enabled:
             self._pipelines[os.getpid()] = Pipeline(options, callbacks, self._logger, Home.here(), self._key)
             lifecycle.inherits(self)
             if options.spool_dir:
                 lifecycle.on_first_turn(partial(_begin_to_look, weakref.ref(self)))
+        for diversion in _diversions:
+            diversion.divert(self)
 
     # The six calls.
 
@@ -248,7 +249,7 @@ class Client:
         Raises:
             ValidationError: `timeout` is no duration.
         """
-        return self._pipeline().flush(duration(timeout, self.options.flush_timeout))
+        return self._pipeline().flush(checks.duration(timeout, self.options.flush_timeout))
 
     def shutdown(self, timeout: Seconds | None = None) -> bool:
         """Flush, stop the flusher, close the connections, and refuse later messages; it switches greenlets.
@@ -263,7 +264,7 @@ class Client:
         Raises:
             ValidationError: `timeout` is no duration.
         """
-        return self._pipeline().shutdown(duration(timeout, self.options.shutdown_timeout))
+        return self._pipeline().shutdown(checks.duration(timeout, self.options.shutdown_timeout))
 
     @property
     def stats(self) -> Stats:
@@ -336,6 +337,16 @@ class Client:
                 self._pipelines.pop(other.pid, None)
         return pipeline
 
+    def _divert(self, stand_in: Disabled) -> Callable[[], None]:
+        """Have all that is called from now on go to a stand-in; call what is returned to have it back."""
+        before = self._pipelines, self._disabled
+        self._pipelines, self._disabled = {}, stand_in
+
+        def back() -> None:
+            self._pipelines, self._disabled = before
+
+        return back
+
     def __enter__(self: C) -> C:
         return self
 
@@ -346,6 +357,34 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self.options.host}, {self.stats.pending} pending>"
+
+
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+_diversions: list[Diversion] = []
+
+
+class Diversion:
+    """In its block, all calls of all clients go to a stand-in for their pipelines, those of clients made there too.
+
+    For tests of applications. It costs a call outside of such a block nothing.
+    """
+
+    def __init__(self, stand_in: Disabled) -> None:
+        self._stand_in = stand_in
+        self._back: list[Callable[[], None]] = []
+
+    def divert(self, client: Client) -> None:
+        self._back.append(client._divert(self._stand_in))
+
+    def __enter__(self) -> None:
+        for client in list(_clients):
+            self.divert(client)
+        _diversions.append(self)
+
+    def __exit__(self, *_error: object) -> None:
+        _diversions.remove(self)
+        while self._back:
+            self._back.pop()()
 
 
 # What few clients need is imported where one does: the package's import is the application's start.
@@ -385,31 +424,3 @@ def _begin_to_look(reference: weakref.ref[Client]) -> None:
     if client is not None and not lifecycle.is_ending():
         client._look_unasked()
         lifecycle.every(LOOK_EVERY, client._look_unasked)
-
-
-def duration(timeout: Seconds | None, default: float) -> float:
-    """The seconds that a caller may wait.
-
-    Raises:
-        ValidationError: `timeout` is no duration.
-    """
-    if timeout is None:
-        return default
-    try:
-        return checks.seconds("timeout", timeout)
-    except ConfigError as error:
-        raise ValidationError(str(error)) from None
-    except Exception as error:  # of the value's own methods
-        raise ValidationError(f"timeout of type {type(timeout).__name__} cannot be read") from error
-
-
-def listen(listeners: list[Callback], callback: Listener) -> Listener:
-    """Add `callback`, and return it.
-
-    Raises:
-        ValidationError: it can't be called.
-    """
-    if not callable(callback):
-        raise ValidationError(f"callback must be callable, not {type(callback).__name__}")
-    listeners.append(callback)
-    return callback

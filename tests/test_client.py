@@ -13,6 +13,7 @@ import gevent
 import greenlet
 import pytest
 from gevent.event import Event
+from living import living_greenlets
 
 import segment_gevent as segment
 from segment_gevent import Client, Stats, ValidationError
@@ -399,7 +400,3 @@ def test_an_idle_dropped_client_is_collected(mode: bool) -> None:
             gevent.idle()
             gc.collect()
         gevent.joinall(of_client)
-
-
-def living_greenlets() -> set[gevent.Greenlet]:
-    return {each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and not each.dead}

@@ -39,7 +39,7 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 EDGES = {name for name in RANK if RANK[name] > RANK[""]}
 
 # What an edge may use besides the public names: the rules and limits that the debugger judges messages by, and more.
-OPEN_TO_EDGES = ("events", "version", "words")
+OPEN_TO_EDGES = ("context", "events", "version", "words")
 # And the command, which looks after a spool.
 OPEN_TO_THE_COMMAND = {
     ("cli.spool", "delivery.inventory"),
@@ -48,6 +48,9 @@ OPEN_TO_THE_COMMAND = {
     ("cli.importing.run", "delivery.retry"),
     ("cli.replay", "delivery.spool"),
 }
+
+# And the recorder, which takes the place of a pipeline.
+OPEN_TO_THE_RECORDER = {("testing.recorder", "client"), ("testing.recorder", "delivery.disabled")}
 
 # An option's type, which no import at run time needs.
 TYPES_FROM_ABOVE = {("options", "delivery.transport"), ("checks", "delivery.transport")}
@@ -144,7 +147,7 @@ def test_edges_use_public_names() -> None:
         for each in ours()
         if layer(each.importer) in EDGES
         and layer(each.imported) not in {"", *OPEN_TO_EDGES, *EDGES}
-        and (each.importer, each.imported) not in OPEN_TO_THE_COMMAND
+        and (each.importer, each.imported) not in OPEN_TO_THE_COMMAND | OPEN_TO_THE_RECORDER
     ]
     assert wrong == []
 

@@ -65,7 +65,7 @@ def sources(tmp_path: Path) -> Path:
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for folder in ("segment_gevent", "benchmarks", "tests"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignore)
-    for file in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+    for file in ("setup.py", "pytest_segment_gevent.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, copy)
     return copy
 
@@ -78,7 +78,7 @@ def setup(sources: Path, *arguments: str) -> None:
 def test_a_wheel_holds_the_package_alone(sources: Path, tmp_path: Path) -> None:
     """Its benchmarks and tests would be modules of those names in everybody's site-packages."""
     setup(sources, "build", "--build-lib", str(tmp_path / "built"))  # a wheel is this and its metadata
-    assert [path.name for path in (tmp_path / "built").iterdir()] == ["segment_gevent"]
+    assert {path.name for path in (tmp_path / "built").iterdir()} == {"segment_gevent", "pytest_segment_gevent.py"}
     assert (tmp_path / "built" / "segment_gevent" / "py.typed").exists()
 
 

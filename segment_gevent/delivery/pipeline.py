@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING
 
 import orjson
@@ -49,7 +50,11 @@ LAST_WRITES = 2.0
 """Seconds that the disk gets at least at shutdown: a second for a lock of somebody else's, and one for its work."""
 
 ID_PREFIX_BYTES = 12
-"""Random bytes before the count of a messageId: with 2^96, a billion processes share no prefix."""
+"""Random bytes before the count of a messageId: with 2^96, a billion processes share no prefix.
+
+In base64 they are 16 characters. As 24 of hexadecimal they took a waiting message of 450 bytes from one of malloc's
+sizes to the next, from 490 bytes to 520.
+"""
 
 
 class Pipeline:
@@ -65,7 +70,7 @@ class Pipeline:
         self._counters = Counters()
         self._is_async = options.async_
         self._is_closed = False
-        self.new_id = MessageIds(os.urandom(ID_PREFIX_BYTES).hex()).next
+        self.new_id = MessageIds(urlsafe_b64encode(os.urandom(ID_PREFIX_BYTES)).decode("ascii")).next
         self._transport = options.transport or _http(options)
         self._authorization = _authorization(options, key)
         self._buffer = Buffer(

@@ -14,6 +14,7 @@ from gevent import Greenlet, Timeout, getcurrent
 from gevent.event import Event
 
 from segment_gevent.delivery.lifecycle import Home
+from segment_gevent.errors import ValidationError
 
 if TYPE_CHECKING:
     import requests
@@ -24,6 +25,7 @@ Callback = Callable[[Any, Any], object]
 OnSuccess = TypeVar("OnSuccess", bound="Callable[[dict[str, Any], requests.Response], object]")
 OnFailure = TypeVar("OnFailure", bound="Callable[[dict[str, Any], DeliveryError], object]")
 OnDrop = TypeVar("OnDrop", bound=Callable[[dict[str, Any], str], object])
+Listener = TypeVar("Listener", bound=Callable[..., object])
 Report = Callable[[], None]
 
 
@@ -137,3 +139,15 @@ class Reporter:
             if me is self._runner:
                 self._runner = None
                 self._start()  # killed in the middle: another goes on
+
+
+def listen(listeners: list[Callback], callback: Listener) -> Listener:
+    """Add `callback`, and return it.
+
+    Raises:
+        ValidationError: it can't be called.
+    """
+    if not callable(callback):
+        raise ValidationError(f"callback must be callable, not {type(callback).__name__}")
+    listeners.append(callback)
+    return callback

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from living import living_greenlets
 
 from segment_gevent import Client
 from segment_gevent.testing import Hold, RecordingTransport, ScriptedTransport, Sent, response
@@ -36,8 +36,7 @@ def let_others_run() -> None:
 
 def flusher_greenlets() -> list[gevent.Greenlet]:
     """Those of every client."""
-    found = [each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and not each.dead]
-    return [each for each in found if ": _run(<weakref" in repr(each)]
+    return [each for each in living_greenlets() if ": _run(<weakref" in repr(each)]
 
 
 # When it sends.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from living import living_greenlets
 
 from segment_gevent import Client, Stats
 from segment_gevent.delivery import lifecycle
@@ -191,11 +191,8 @@ def test_a_fork_starts_no_greenlet(make_client: MakeClient) -> None:
     client.track("s", event="E")
     gevent.idle()
 
-    def greenlets() -> int:
-        return sum(isinstance(each, gevent.Greenlet) and not each.dead for each in gc.get_objects())
-
-    before = greenlets()
-    assert in_child(greenlets) <= before
+    before = len(living_greenlets())
+    assert in_child(lambda: len(living_greenlets())) <= before
 
 
 def test_a_grandchild_is_a_child(make_client: MakeClient) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import gevent
 from gevent.event import AsyncResult
+from living import living_greenlets
 from servers.spools import (
     SOON,
     MakeClient,
@@ -96,15 +96,11 @@ def test_the_journal_goes_on_when_its_greenlet_is_killed(make: MakeClient, direc
     hold.arrived.wait()
     for number in range(20):
         assert client.track("s", event=f"{number}") is True
-        gevent.killall([each for each in _greenlets() if "_write_until_done" in repr(each)])
+        gevent.killall([each for each in living_greenlets() if "_write_until_done" in repr(each)])
     assert len(on_disk(directory)) == 21
     hold.release()
     assert client.shutdown() is True
     assert os.listdir(directory) == []
-
-
-def _greenlets() -> list[gevent.Greenlet]:
-    return [each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and not each.dead]
 
 
 def test_sync_returns_when_the_message_is_on_disk(make: MakeClient, directory: Path) -> None:

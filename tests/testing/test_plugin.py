@@ -1,0 +1,71 @@
+"""The pytest plugin, in tests of somebody else's application."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+APPLICATION = """
+import segment_gevent as segment
+
+def order(total):
+    segment.track(user_id="ilya", event="Order Completed", properties={"total": total, "shop": "x" * 400})
+"""
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyfile(shop=APPLICATION)
+    return pytester
+
+
+def test_the_fixture_has_the_tests_own_events(shop: pytest.Pytester) -> None:
+    """Also where the application made no client; one test sees nothing of another."""
+    shop.makepyfile(
+        """
+        import shop
+
+        def test_one(segment_events):
+            shop.order(30)
+            assert segment_events.tracked("Order Completed", user_id="ilya", properties__total=30)
+
+        def test_two(segment_events):
+            assert not segment_events
+        """
+    )
+    shop.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+def test_a_failure_shows_the_difference_and_the_events(shop: pytest.Pytester) -> None:
+    """In full, in a section of the report."""
+    shop.makepyfile(
+        """
+        import shop
+
+        def test_one(segment_events):
+            shop.order(30)
+            assert segment_events.tracked("Order Completed", user_id="olga", properties__total=31)
+        """
+    )
+    result = shop.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*<none: no track with event='Order Completed'*",
+            "*segment_events*",
+            "<1 events: track Order Completed>",
+            "    userId: 'ilya', not 'olga'",
+            "    properties.total: 30, not 31",
+        ]
+    )
+
+
+def test_loading_the_plugin_imports_nothing_of_gevent() -> None:
+    """Every run of pytest in an environment with the package loads it; an application may patch later."""
+    program = "import sys, pytest_segment_gevent; print({'gevent', 'segment_gevent'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,0 +1,74 @@
+"""Django's settings and answers; tests/integration has them in a server."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.test.utils import override_settings
+from servers.wsgi import request
+
+from segment_gevent import bind_context
+from segment_gevent.context import current
+from segment_gevent.contrib.django import settings
+from segment_gevent.contrib.django.middleware import SegmentMiddleware
+
+if not project.configured:  # once a process, as Django has it; each test says what it needs
+    project.configure()
+
+
+@pytest.mark.parametrize(
+    "options", [{"flush_at": -1}, {"flush_att": 1}, {"api_key": 7}], ids=["value", "name", "write key"]
+)
+def test_wrong_options_are_said_to_be_the_settings(options: dict[str, Any]) -> None:
+    """By Django's own error, when the project starts."""
+    with override_settings(SEGMENT_OPTIONS=options), pytest.raises(ImproperlyConfigured, match="SEGMENT_OPTIONS"):
+        settings.initialize()
+
+
+def test_wrong_options_of_requests_are_said_to_be_the_settings() -> None:
+    """When the middleware is made, and by `segment_check`."""
+    for options in ({"trusted_proxies": -1}, {"proxies": 1}):
+        with override_settings(SEGMENT_REQUESTS=options), pytest.raises(ImproperlyConfigured, match="SEGMENT_REQUESTS"):
+            SegmentMiddleware(lambda request: HttpResponse())
+
+
+def test_traits_that_are_nowhere_are_said_to_be_the_settings() -> None:
+    """A function may be given itself, too."""
+    with override_settings(SEGMENT_LOGIN_TRAITS="shop.traits"), pytest.raises(ImproperlyConfigured, match="shop"):
+        settings.login_traits()
+    with override_settings(SEGMENT_LOGIN_TRAITS=dict):
+        assert settings.login_traits() is dict
+
+
+def answered(view: Any) -> Any:
+    return SegmentMiddleware(view)(WSGIRequest(request()))
+
+
+def test_a_view_that_fails_leaves_nothing_behind() -> None:
+    """Whatever it bound."""
+
+    def view(_request: object) -> None:
+        bind_context(ip="::1")
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        answered(view)
+    assert current() is None
+
+
+def test_the_server_sends_a_file_by_itself() -> None:
+    """And makes a stream piece by piece, under the bindings."""
+    file = io.BytesIO(b"file")
+    assert answered(lambda _request: FileResponse(file)).file_to_stream is file
+
+    def pieces() -> Any:
+        yield b"bound" if current() is not None else b"nothing"
+
+    assert list(answered(lambda _request: StreamingHttpResponse(pieces()))) == [b"bound"]
+    assert current() is None

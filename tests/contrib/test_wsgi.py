@@ -1,0 +1,210 @@
+"""The WSGI middleware: what the calls of a request have, for how long, and in which frameworks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from wsgiref.util import FileWrapper
+from wsgiref.validate import validator
+
+import bottle
+import gevent
+import pytest
+from pyramid.config import Configurator
+from pyramid.response import Response
+from servers.wsgi import Application, call, request
+
+from segment_gevent import Client, ValidationError, bind_context, bind_user
+from segment_gevent.context import current
+from segment_gevent.contrib.wsgi import SegmentMiddleware
+from segment_gevent.testing import RecordingTransport
+
+VISITOR = {"HTTP_COOKIE": "ajs_anonymous_id=visitor-17"}
+
+
+class Shop:
+    """A client for applications, and what they sent with it."""
+
+    def __init__(self, client: Client, transport: RecordingTransport) -> None:
+        self.client = client
+        self._transport = transport
+
+    def seen(self, name: str = "") -> None:
+        self.client.track(event="Seen", properties={"name": name})
+
+    def sent(self) -> list[tuple[str, str | None, str]]:
+        """Of each event: whose it is, from where, and what it saw."""
+        assert self.client.flush()
+        return [
+            (each["anonymousId"], each["context"].get("ip"), each["properties"]["name"])
+            for each in self._transport.messages
+        ]
+
+
+@pytest.fixture
+def shop(make_client: Callable[..., Client]) -> Shop:
+    transport = RecordingTransport()
+    return Shop(make_client(transport=transport), transport)
+
+
+SEEN = ("visitor-17", "198.51.100.7")
+
+
+def test_an_application_and_its_body_have_the_requests_bindings(shop: Shop) -> None:
+    """While it runs, for each piece and in the close; between them nothing is bound. It stays WSGI to the letter."""
+
+    class Pieces:
+        def __iter__(self) -> Iterator[bytes]:
+            shop.seen("iter")
+            for piece in (b"a", b"b"):
+                shop.seen(piece.decode())
+                yield piece
+
+        def close(self) -> None:
+            shop.seen("close")
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        shop.seen("app")
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Pieces()
+
+    served = validator(SegmentMiddleware(validator(app)))
+    body = served(request(**VISITOR), lambda *_: None)
+    for _piece in body:
+        assert current() is None
+    body.close()
+    assert current() is None
+    assert shop.sent() == [(*SEEN, name) for name in ("app", "iter", "a", "b", "close")]
+
+
+def test_pieces_may_be_made_in_any_greenlet_and_nobody_need_close(shop: Shop) -> None:
+    """What the application binds is there for its body, and is gone with the request."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        bind_context(ip="::1")
+        for name in ("a", "b", "never"):
+            shop.seen(name)
+            yield name.encode()
+
+    body = iter(SegmentMiddleware(app)(request(**VISITOR), lambda *_: None))
+    assert (gevent.spawn(next, body).get(), next(body)) == (b"a", b"b")
+    del body
+    assert current() is None
+    assert shop.sent() == [("visitor-17", "::1", "a"), ("visitor-17", "::1", "b")]
+
+
+def test_an_exception_leaves_nothing_behind() -> None:
+    """In the application, and in its body."""
+
+    def fails(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        bind_user("ilya")
+        raise KeyError
+
+    def fails_later(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        bind_user("ilya")
+        yield b""
+        raise KeyError
+
+    for app in (fails, fails_later):
+        with pytest.raises(KeyError):
+            call(SegmentMiddleware(app), request(**VISITOR))
+        assert current() is None
+
+
+def test_requests_at_the_same_time_see_their_own(shop: Shop) -> None:
+    """However their greenlets take turns."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        for _ in range(3):
+            gevent.sleep(0)
+            shop.seen(environ["HTTP_COOKIE"].partition("=")[2])
+            yield b""
+
+    served = SegmentMiddleware(app)
+    visits = [request(HTTP_COOKIE=f"ajs_anonymous_id=visitor-{number}") for number in range(20)]
+    gevent.joinall([gevent.spawn(call, served, visit) for visit in visits], raise_error=True)
+    sent = shop.sent()
+    assert len(sent) == 60
+    assert all(anonymous_id == name for anonymous_id, _, name in sent)
+
+
+@pytest.mark.parametrize("body", [[b"a"], (b"a",), FileWrapper(io.BytesIO(b"a"))], ids=["list", "tuple", "file"])
+def test_a_body_that_runs_no_code_is_handed_on_as_it_is(body: Iterable[bytes]) -> None:
+    """The server may send it by its length, or by sendfile."""
+    served = SegmentMiddleware(lambda environ, start_response: body)
+    environ = {**request(), "wsgi.file_wrapper": FileWrapper}
+    assert served(environ, lambda *_: None) is body
+
+
+def test_the_user_is_asked_for_by_the_calls_that_need_one(make_client: Callable[..., Client]) -> None:
+    """With the request's environ."""
+    transport = RecordingTransport()
+    client = make_client(transport=transport)
+    asked = []
+
+    def user(environ: dict[str, Any]) -> str:
+        asked.append(environ["PATH_INFO"])
+        return "ilya"
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        if environ["PATH_INFO"] == "/buy":
+            client.track(event="Bought")
+        return []
+
+    served = SegmentMiddleware(app, user=user)
+    call(served, request("/look"))
+    call(served, request("/buy"))
+    client.flush()
+    assert (asked, [message["userId"] for message in transport.messages]) == (["/buy"], ["ilya"])
+
+
+def test_a_call_for_nobody_is_still_an_error(shop: Shop) -> None:
+    """A visitor without a cookie has no id."""
+    with pytest.raises(ValidationError, match="track needs a session_id or a user_id"):
+        call(SegmentMiddleware(lambda environ, start_response: shop.seen()))
+
+
+def bottle_app(seen: Callable[[str], None]) -> Application:
+    app = bottle.Bottle()
+
+    @app.get("/plain")
+    def plain() -> str:
+        seen("plain")
+        return "plain"
+
+    @app.get("/stream")
+    def stream() -> Iterator[str]:
+        yield "a"
+        seen("stream")
+        yield "b"
+
+    return app
+
+
+def pyramid_app(seen: Callable[[str], None]) -> Application:
+    def plain(request: object) -> Response:
+        seen("plain")
+        return Response("plain")
+
+    def pieces() -> Iterator[bytes]:
+        yield b"a"
+        seen("stream")
+        yield b"b"
+
+    with Configurator() as config:
+        config.add_route("plain", "/plain")
+        config.add_view(plain, route_name="plain")
+        config.add_route("stream", "/stream")
+        config.add_view(lambda request: Response(app_iter=pieces()), route_name="stream")
+    return config.make_wsgi_app()
+
+
+@pytest.mark.parametrize("make_app", [bottle_app, pyramid_app])
+def test_it_goes_around_a_frameworks_application(shop: Shop, make_app: Callable[..., Application]) -> None:
+    """Views and streams have the bindings."""
+    served = SegmentMiddleware(make_app(shop.seen))
+    assert call(served, request("/plain", **VISITOR)) == b"plain"
+    assert call(served, request("/stream", **VISITOR)) == b"ab"
+    assert current() is None
+    assert shop.sent() == [(*SEEN, "plain"), (*SEEN, "stream")]

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from signal import SIGHUP, SIGTERM
+from urllib.error import HTTPError
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -93,10 +94,18 @@ def of_server(url: str) -> Samples:
 
 
 def wait_for(url: str, delivered: int) -> Samples:
-    """The page of metrics, once it shows so many; fails if it shows less than before, or more."""
+    """The page of metrics, once it shows so many; fails if it shows less than before, or more.
+
+    prometheus_client can't read the file that another worker is making at that moment: such a page is asked for again.
+    """
     deadline, before = time.monotonic() + 20, 0.0
     while True:
-        page = of_server(url)
+        try:
+            page = of_server(url)
+        except HTTPError:
+            if time.monotonic() >= deadline:
+                raise
+            continue
         now = page.get("segment_messages_total delivered", 0.0)
         assert before <= now <= delivered, page
         if now == delivered:

@@ -22,7 +22,7 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 import segment_gevent as segment
-from segment_gevent.cli.shop import HubGauge
+from segment_gevent.cli.demo.gauges import HubGauge
 from segment_gevent.testing import RecordingTransport
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ def sessions(page: Path) -> list[str]:
 def package_modules() -> list[str]:
     """Every module of the package that can be imported without becoming a program."""
     names = (module.name for module in pkgutil.walk_packages(segment_gevent.__path__, "segment_gevent."))
-    return ["segment_gevent", *(name for name in names if not name.endswith(("__main__", ".shop")))]
+    return ["segment_gevent", *(name for name in names if not name.endswith("__main__"))]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if programs(page)], ids=name_of)
@@ -144,5 +144,5 @@ def test_the_first_two_commands_are_one_line_each() -> None:
     """The README's first two bash blocks run the demo and the tests, set-up included."""
     demo, tests, *_ = blocks(ROOT / "README.md", "bash")
     assert [len(block.splitlines()) for block in (demo, tests)] == [1, 1]
-    assert "segment-gevent demo" in demo
+    assert "segment-gevent demo --headless" in demo
     assert "pytest" in tests

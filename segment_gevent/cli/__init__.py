@@ -2,14 +2,12 @@
 
 app.py    gathers the commands; commands/ has them and their options (click), a file a group
 single.py `segment-gevent track` and its siblings: one message, and its fate in words
-demo.py   `segment-gevent demo`: a shop, its visitors, a local Segment, and a report
-shop.py   the demo's application, in its own process     visitors.py   the greenlets that visit it
+demo/     `segment-gevent demo`: a shop, its visitors, a local Segment, and a report
 spool.py  `segment-gevent spool`: what is on disk, shown, saved or deleted
 replay.py `segment-gevent spool replay`: what is on disk, sent
 importing/ `segment-gevent import`: files as lines, lines as calls, and each line's fate
 listener.py hears why a client's delivery fails
 flags.py  the flags of a command that sends, made from the options
-report.py what the demo found, in lines
 """
 
 from __future__ import annotations

@@ -38,10 +38,17 @@ class Connection:
             OSError: when the connection fails or a wait takes longer than the time-out.
             http.client.HTTPException: when the answer is not HTTP.
         """
+        status, _, content = self.exchange(method, path, body, headers)
+        return status, content
+
+    def exchange(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """As `request`; returns the status, the headers and the body."""
         try:
             self._http.request(method, self._prefix + path, body, dict(headers or {}))
             response = self._http.getresponse()
-            return response.status, response.read()
+            return response.status, response.headers, response.read()
         except BaseException:
             # Half a request or half an answer is on it: the next one needs a new connection.
             self._http.close()

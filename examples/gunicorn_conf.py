@@ -1,4 +1,4 @@
-"""gunicorn --chdir examples -c gunicorn_conf.py app:application"""
+"""gunicorn --chdir examples -c examples/gunicorn_conf.py app:application"""
 
 from segment_gevent.contrib.gunicorn import post_worker_init, worker_exit  # noqa: F401
 

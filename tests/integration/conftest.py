@@ -1,12 +1,16 @@
-"""Fixtures of the integration tests: the local Segment of a scheme, and what is expected of it."""
+"""Fixtures of the integration tests: the local Segment of a scheme, what is expected of it, and a broker."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from servers.arrivals import Arrivals
 from servers.local_segment import LocalSegment
+from servers.program import Process
+from servers.requirements import lacking
 
 
 @pytest.fixture
@@ -30,3 +34,15 @@ def arrivals(request: pytest.FixtureRequest, scheme: str) -> Arrivals:
     """The local Segment of the test's scheme, which has seen nothing yet."""
     found: Arrivals = request.getfixturevalue(f"{scheme}_arrivals")
     return found
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[str]:
+    """The URL of a Redis on a socket of its own."""
+    if shutil.which("redis-server") is None:
+        lacking("redis-server")
+    path = tmp_path / "redis.sock"
+    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
+    with Process(command) as redis:
+        redis.line("[Rr]eady to accept connections")
+        yield f"redis+socket://{path}"

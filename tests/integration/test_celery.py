@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import celery
 import pytest
 from servers.arrivals import Arrivals
 from servers.program import PROGRAMS, ROOT, Process
-from servers.requirements import lacking
 
 NUMBERS = range(1, 41)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[str]:
-    """The URL of a Redis on a socket of its own."""
-    if shutil.which("redis-server") is None:
-        lacking("redis-server")
-    path = tmp_path / "redis.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    with Process(command) as redis:
-        redis.line("[Rr]eady to accept connections")
-        yield f"redis+socket://{path}"
 
 
 @pytest.mark.parametrize("pool", ["gevent", "prefork"])

@@ -36,12 +36,19 @@ _USER_AGENTS = (
     f"Mozilla/5.0 ({_MAC}) {_WEBKIT} Version/18.5 Safari/605.1.15",
     f"Mozilla/5.0 ({_LINUX}; rv:145.0) Gecko/20100101 Firefox/145.0",
 )
-_CAMPAIGNS = (
-    {"utm_source": "newsletter", "utm_medium": "email", "utm_campaign": "autumn-roasts"},
-    {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "brand", "utm_term": "filter coffee"},
-    {"utm_source": "instagram", "utm_medium": "social", "utm_campaign": "grinder-week", "utm_content": "reel-2"},
+_GOOGLE, _INSTAGRAM = "https://www.google.com/", "https://www.instagram.com/"
+# From where somebody comes, and with which campaign.
+_WAYS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("", {}),
+    (_GOOGLE, {}),
+    ("https://duckduckgo.com/", {}),
+    ("", {"utm_source": "newsletter", "utm_medium": "email", "utm_campaign": "autumn-roasts"}),
+    (_GOOGLE, {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "brand", "utm_term": "filter coffee"}),
+    (
+        _INSTAGRAM,
+        {"utm_source": "instagram", "utm_medium": "social", "utm_campaign": "grinder-week", "utm_content": "reel-2"},
+    ),
 )
-_REFERRERS = ("", "https://www.google.com/", "https://duckduckgo.com/", "https://www.instagram.com/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ def persona(number: int, random: Random) -> Persona:
     >>> ilya == persona(17, draws(17)), ilya.email.endswith(".17@example.com")
     (True, True)
     """
+    referrer, campaign = random.choice(_WAYS)
     first, last = random.choice(_FIRST.split()), random.choice(_LAST.split())
     return Persona(
         name=f"{first} {last}",
@@ -88,8 +96,8 @@ def persona(number: int, random: Random) -> Persona:
         ip=f"{random.choice(_NETWORKS)}.{random.randint(1, 254)}",
         user_agent=random.choice(_USER_AGENTS),
         locale=random.choice(_LOCALES),
-        referrer=random.choice(_REFERRERS),
-        campaign=urlencode(random.choice(_CAMPAIGNS)) if random.random() < 0.5 else "",
+        referrer=referrer,
+        campaign=urlencode(campaign),
         company=random.choice(_COMPANIES) if random.random() < 0.25 else None,
     )
 

@@ -34,7 +34,8 @@ def run(plan: Plan) -> int:
     with ExitStack() as stack:
         local = None if plan.write_key else stack.enter_context(LocalSegment(strict=True))
         if local is not None:
-            local.give_way()
+            if not plan.stays:
+                local.give_way()  # else the page is what somebody looks at
             console.print(f"The local Segment checks every message, and shows it: {local.url}", soft_wrap=True)
         else:
             console.print(f"Sending to {plan.host or 'the real Segment'}, with your write key.")

@@ -15,12 +15,17 @@ from segment_gevent.contrib.wsgi import SegmentMiddleware
 
 
 class Customer:
-    """A browser for one visitor: it keeps the cookie. All customers of a test share `shop` if they are given it."""
+    """A browser for one visitor: it keeps the cookie. Several visit the same `shop` if they are given it.
+
+    Attributes:
+        body, location: of the last answer: the page, or where it leads to.
+    """
 
     def __init__(self, number: int = 17, shop: SegmentMiddleware | None = None) -> None:
         self.shop = shop or SegmentMiddleware(Shop(CallGauge()), trusted_proxies=1)
         self.headers: dict[str, str] = {"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}", "HTTP_USER_AGENT": "A Browser"}
         self.cookies: list[str] = []
+        self.body = self.location = ""
 
     def take(self, step: Step) -> str:
         """The status of the answer to the step."""
@@ -28,8 +33,10 @@ class Customer:
         body = step.body or b""
         sent = {"REQUEST_METHOD": step.method, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
         answered: list[Any] = []
-        self.shop(request(parts.path, parts.query, **self.headers, **sent), lambda *answer: answered.extend(answer))
+        environ = request(parts.path, parts.query, **self.headers, **sent)
+        self.body = b"".join(self.shop(environ, lambda *answer: answered.extend(answer))).decode()
         status, headers = answered
+        self.location = dict(headers).get("Location", "")
         if cookie := dict(headers).get("Set-Cookie"):
             self.cookies.append(cookie)
             self.headers["HTTP_COOKIE"] = cookie.partition(";")[0]

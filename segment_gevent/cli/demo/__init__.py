@@ -8,6 +8,7 @@ report.
     persona.py   who a visitor is                     journey.py  what they do, step by step
     server.py    the shop's process                   shop.py     its application, which tracks
     session.py   what it knows of a visitor           goods.py    what it sells
+    window.py    its pages
     gauges.py    how long a call takes, how long the hub does not turn
     troubles.py  what goes wrong with the local Segment, and when
     passage.py   how the client came through one of them

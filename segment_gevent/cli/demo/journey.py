@@ -105,4 +105,4 @@ class Journey:
         form = {"coupon": COUPON} if self._random.random() < 0.25 else {}
         yield self._step("/checkout", form)
         if self._random.random() < 0.85:
-            yield self._step("/order", form)
+            yield self._step("/order", {})

@@ -49,6 +49,7 @@ def run(plan: Plan) -> int:
         for line, good in report.lines():
             console.print(line, style="" if good else "bold red", soft_wrap=True)
         if local is not None and plan.stays:
+            console.print(f"The shop at {url} stays too, for a visit of your own.", soft_wrap=True)
             console.print(f"The page stays until Ctrl-C: {local.url}", soft_wrap=True)
             with suppress(KeyboardInterrupt):
                 while local.running:

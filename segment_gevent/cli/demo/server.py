@@ -85,7 +85,8 @@ class Site:
 def main() -> int:
     """Serve until standard input ends or SIGTERM comes; Ctrl-C is for the process that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    segment.initialize(shutdown_timeout=1)
+    # Who visits the shop when the others have left wants to see it on the page before ten more calls are made.
+    segment.initialize(flush_after=1, shutdown_timeout=1)
     stopped = Event()
     gevent.signal_handler(signal.SIGTERM, stopped.set)
     stop_at_end_of(sys.stdin.fileno(), stopped.set)

@@ -16,11 +16,12 @@ _YEAR = 365 * 24 * 60 * 60
 
 @dataclass(slots=True)
 class Session:
-    """One visitor. `user_id` is "" until they sign up or in; `order_id` is that of the checkout under way."""
+    """One visitor. `user_id` is "" until they sign up or in; `order_id` and `coupon` are of the checkout under way."""
 
     id: str
     user_id: str = ""
     order_id: str = ""
+    coupon: str = ""
     cart: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import segment_gevent as segment
+from segment_gevent.cli.demo import window
 from segment_gevent.cli.demo.gauges import CallGauge
 from segment_gevent.cli.demo.goods import CATEGORIES, CURRENCY, GOODS, found, of_category, price
 from segment_gevent.cli.demo.session import Session, Sessions, user_id
 
 _FORM_LIMIT = 10_000
-_NO_CONTENT = "204 No Content"
+_LONGEST_NUMBER = 6
 
 
 class Refused(Exception):  # noqa: N818  # an answer, as a shop's ordinary day has them
@@ -62,20 +63,21 @@ class Shop:
         session, is_new = self._sessions.of(environ)
         segment.bind_user(session.user_id or None, session.id)
         try:
-            title = self._answer(environ, session)
+            answer = self._answer(environ, session)
         except Refused as refused:
             start_response(str(refused), [("Content-Length", "0")])
             return []
         headers = [("Set-Cookie", session.cookie)] if is_new else []
-        if not title:
-            start_response(_NO_CONTENT, headers)
+        if environ["REQUEST_METHOD"] == "POST":
+            start_response("303 See Other", [*headers, ("Location", answer), ("Content-Length", "0")])
             return []
-        body = f"<!doctype html><title>{title}</title>".encode()
+        body = answer.encode()
         length = str(len(body))
         start_response("200 OK", [*headers, ("Content-Type", "text/html; charset=utf-8"), ("Content-Length", length)])
         return [body]
 
     def _answer(self, environ: dict[str, Any], session: Session) -> str:
+        """The page, or where a form leads to."""
         method = environ["REQUEST_METHOD"]
         first, _, rest = environ["PATH_INFO"].lstrip("/").partition("/")
         handler = self._handlers.get((method, first))
@@ -83,9 +85,9 @@ class Shop:
             raise Refused("404 Not Found")
         return handler(Request(session, rest, dict(parse_qsl(_sent(environ, method)))))
 
-    def _home(self, _request: Request) -> str:
+    def _home(self, request: Request) -> str:
         self._page(name="Home")
-        return "Northbound Coffee"
+        return window.home(request.session)
 
     def _category(self, request: Request) -> str:
         name = request.rest.title()
@@ -94,13 +96,14 @@ class Shop:
         products = [product.properties(position=place) for place, product in enumerate(of_category(name), 1)]
         self._page(category="Shop", name=name)
         self._track(event="Product List Viewed", properties={"category": name, "products": products})
-        return name
+        return window.listing(name, of_category(name))
 
     def _search(self, request: Request) -> str:
         query = request.form.get("q", "")
+        results = found(query)
         self._page(category="Shop", name="Search")
-        self._track(event="Products Searched", properties={"query": query, "results": len(found(query))})
-        return "Search"
+        self._track(event="Products Searched", properties={"query": query, "results": len(results)})
+        return window.listing(f"Search for {query}", results)
 
     def _product(self, request: Request) -> str:
         product = GOODS.get(request.rest)
@@ -108,18 +111,18 @@ class Shop:
             raise Refused("404 Not Found")
         self._page(category="Shop", name="Product", properties={"sku": product.sku})
         self._track(event="Product Viewed", properties=product.properties())
-        return product.name
+        return window.product(product)
 
     def _cart(self, request: Request) -> str:
         self._page(category="Checkout", name="Cart")
         self._track(event="Cart Viewed", properties={"cart_id": request.session.id, "products": _lines(request)})
-        return "Cart"
+        return window.cart(request.session)
 
     def _change_cart(self, request: Request) -> str:
         """Some more of a product, or, with quantity 0, none of it."""
         cart, product = request.session.cart, GOODS.get(request.form.get("sku", ""))
         quantity = request.form.get("quantity", "1")
-        if product is None or not quantity.isdecimal():
+        if product is None or not _is_number(quantity):
             raise Refused("400 Bad Request")
         if int(quantity):
             cart[product.sku] = cart.get(product.sku, 0) + int(quantity)
@@ -127,7 +130,7 @@ class Shop:
         else:
             event, changed = "Product Removed", cart.pop(product.sku, 0)
         self._track(event=event, properties=product.properties(cart_id=request.session.id, quantity=changed))
-        return ""
+        return "/cart"
 
     def _sign_up(self, request: Request) -> str:
         """A visitor becomes known: what they did before is theirs, what they are is said, and whom they work for."""
@@ -138,16 +141,16 @@ class Shop:
         self._identify(traits={**_named(form), "plan": plan})
         self._track(event="Signed Up", properties={"method": "email", "plan": plan})
         if form.get("company"):
-            employees = int(form["employees"]) if form.get("employees", "").isdecimal() else None
+            employees = int(form["employees"]) if _is_number(form.get("employees", "")) else None
             traits = {"name": form["company"], "industry": form.get("industry"), "employees": employees, "plan": plan}
             self._group(group_id=user_id(form["company"]).replace("c-", "company-"), traits=traits)
-        return ""
+        return "/cart"
 
     def _sign_in(self, request: Request) -> str:
         self._known(request.session, request.form)
         self._identify(traits=_named(request.form))
         self._track(event="Signed In", properties={"method": "email"})
-        return ""
+        return "/cart"
 
     def _known(self, session: Session, form: Mapping[str, str]) -> None:
         if "@" not in form.get("email", ""):
@@ -160,16 +163,17 @@ class Shop:
             raise Refused("409 Conflict")
         self._orders += 1
         request.session.order_id = str(self._orders)
+        request.session.coupon = request.form.get("coupon", "")
         self._track(event="Checkout Started", properties=_order(request))
-        return ""
+        return "/cart"
 
     def _order(self, request: Request) -> str:
         if not request.session.order_id:
             raise Refused("409 Conflict")
         self._track(event="Order Completed", properties=_order(request))
         request.session.cart.clear()
-        request.session.order_id = ""
-        return ""
+        request.session.order_id = request.session.coupon = ""
+        return "/"
 
 
 def _sent(environ: Mapping[str, Any], method: str) -> str:
@@ -177,6 +181,10 @@ def _sent(environ: Mapping[str, Any], method: str) -> str:
         return str(environ.get("QUERY_STRING", ""))
     length = environ.get("CONTENT_LENGTH") or "0"
     return bytes(environ["wsgi.input"].read(min(int(length), _FORM_LIMIT))).decode(errors="replace")
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _LONGEST_NUMBER
 
 
 def _named(form: Mapping[str, str]) -> dict[str, str]:
@@ -191,7 +199,7 @@ def _lines(request: Request) -> list[dict[str, object]]:
 
 def _order(request: Request) -> dict[str, object]:
     """What a checkout and the order that comes of it have in common."""
-    coupon = request.form.get("coupon", "")
+    coupon = request.session.coupon
     cost = price(request.session.cart, coupon)
     properties: dict[str, object] = {
         "order_id": request.session.order_id,

@@ -41,7 +41,7 @@ def test_the_shop_answers_every_step(segment_events: SegmentEvents) -> None:
     customers = [Customer(number) for number in range(200)]
     for number, customer in enumerate(customers):
         for step in journey(number)[1]:
-            assert customer.take(step).startswith("20"), step
+            assert customer.take(step) in ("200 OK", "303 See Other"), step
     assert {message["event"] for message in segment_events.tracked()} == {
         "Products Searched",
         "Product List Viewed",

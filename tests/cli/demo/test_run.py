@@ -76,8 +76,8 @@ def test_it_delivers_everything_once_through_its_troubles() -> None:
 
 
 def test_without_headless_the_page_stays_until_ctrl_c(tmp_path: Path) -> None:
-    """Its address is printed and, if so asked, opened in a browser; the exit code is the report's. One visitor is
-    enough."""
+    """Its address is printed and, if so asked, opened in a browser; a visit of one's own to the shop is on it; the exit
+    code is the report's. One visitor is enough."""
     browser = tmp_path / "browser"
     browser.write_text(f"#!/bin/sh\necho $1 > {tmp_path}/half && mv {tmp_path}/half {tmp_path}/opened\n")
     browser.chmod(0o700)
@@ -95,6 +95,11 @@ def test_without_headless_the_page_stays_until_ctrl_c(tmp_path: Path) -> None:
             assert connection.request("GET", "/")[0] == 200
             summary = orjson.loads(connection.request("GET", "/_/summary")[1])
         assert (summary["valid"], summary["invalid"]) == (int(calls_of("".join(lines))), 0)
+        with Connection(f"http://127.0.0.1:{shop_port(''.join(lines))}") as shop:
+            assert shop.request("GET", "/product/KET-01")[0] == 200
+        with Connection(url) as connection:
+            reached = connection.request("GET", f"/_/wait?count={summary['valid'] + 2}&timeout=20")[1]
+        assert orjson.loads(reached)["reached"]
         os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
         rest, errors = demo.communicate(timeout=60)
         assert (demo.returncode, rest, errors) == (0, "", "")

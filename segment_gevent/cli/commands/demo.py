@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from http.client import HTTPException
 
 import click
 
@@ -35,6 +34,8 @@ def demo(
         raise click.UsageError("--host needs --write-key")
     if open_ and (headless or write_key is not None):
         raise click.UsageError(f"--open has no page to open with {'--headless' if headless else '--write-key'}")
+    from http.client import HTTPException  # with ssl, which no other command is to load
+
     from segment_gevent.cli.demo.plan import Plan
     from segment_gevent.cli.demo.run import run
 

@@ -25,6 +25,7 @@ test = [
     "bottle",
     "gunicorn",
     "hypothesis",
+    'locust; python_version >= "3.11"',  # none for the lowest gevent
     "numpy",
     "pydantic>=2",
     "pyramid",

@@ -106,8 +106,8 @@ class Client:
             message_id: under 100 characters, and the same for the same event: the server drops a repeat.
 
         Returns:
-            True when the message was accepted, False when it was refused: the client is closed or disabled, the queue
-            is full, or the message is over 32,768 bytes. `stats.dropped_by_reason` and `on_drop` tell which.
+            True when the message was accepted. False when it was refused, since the client is closed or disabled, the
+            queue is full, or the message is over 32,768 bytes; `stats.dropped_by_reason` and `on_drop` tell which.
 
         Raises:
             ValidationError: an argument is wrong; the text names it and the value's type. Nothing was counted.

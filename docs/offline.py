@@ -1,4 +1,4 @@
-"""Refuses a site whose pages need the network to be shown, and opens it at its first page."""
+"""Warns of a page that needs the network to be shown, and opens the site at its first page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
+from sphinx.util.logging import getLogger
+
+logger = getLogger(__name__)
 
 # What a browser fetches by itself, as against the links that a reader may follow.
 FETCHED = re.compile(
@@ -23,11 +25,7 @@ def fetched(text: str) -> set[str]:
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:
-    """Look at every page and style sheet; have the site's root lead to its first page.
-
-    Raises:
-        ExtensionError: something would be fetched from elsewhere.
-    """
+    """Warn of every page and style sheet that fetches from elsewhere; have the site's root lead to its first page."""
     if exception or app.builder.name != "html":
         return
     site = Path(app.outdir)
@@ -38,7 +36,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     )
     for path in sorted([*site.rglob("*.html"), *site.rglob("*.css")]):
         if elsewhere := fetched(path.read_text(encoding="utf-8")):
-            raise ExtensionError(f"{path.relative_to(site)} fetches {', '.join(sorted(elsewhere))}")
+            logger.warning("%s fetches %s", path.relative_to(site), ", ".join(sorted(elsewhere)))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -75,8 +75,8 @@ def make_client() -> Iterator[Callable[..., Client]]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow, and the soak, unless `-m` names them."""
-    left_out = [name for name in ("slow", "soak") if name not in config.option.markexpr]
+    """Leave out what is slow, the soak, and what is published, unless `-m` names them."""
+    left_out = [name for name in ("slow", "soak", "package") if name not in config.option.markexpr]
     kept = [item for item in items if not any(map(item.get_closest_marker, left_out))]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])

@@ -135,9 +135,17 @@ def names() -> set[str]:
 @pytest.mark.parametrize("page", OF_USERS, ids=name_of)
 def test_names_exist(page: Path, names: set[str]) -> None:
     """Every `name_of_two_words` is an option, an argument, a call, an attribute, a reason or a metric of ours."""
-    word = re.compile(r"(?<![\w.\-/$])([a-z]+(?:_[a-z0-9]+)+)(?![\w/\-])")
+    word = re.compile(r"(?<![\w.\-/$])([a-z]+(?:_[a-z0-9]+)+)(?![\w/\-]|\.py)")
     named = {found.removesuffix("_total") for code in in_code(page) for found in word.findall(code)}
     assert {name for name in named - names - FOREIGN_NAMES if f"{name}_total" not in names} == set()
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """Each name in an `__all__` is on the page of the API, but the drop-in's functions, which are methods there."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = {name.rpartition(".")[2] for name in re.findall(r"^\.\. (?:auto)?\w+:: ([\w.]+)$", page, re.MULTILINE)}
+    public = {name for each in public_modules() if each.__name__ != "segment_gevent.analytics" for name in each.__all__}
+    assert public - shown == {"__version__"}
 
 
 @pytest.mark.parametrize("page", OF_USERS, ids=name_of)
@@ -153,6 +161,8 @@ def test_files_exist(page: Path) -> None:
     paths = {path for code in in_code(page) for path in re.findall(r"(?<![\w/.~-])((?:\w+/)+[\w-]*(?:\.\w+)?)", code)}
     ours = {path for path in paths if (ROOT / path.partition("/")[0]).is_dir()}
     assert {path for path in ours if not (ROOT / path).exists() and not (PACKAGE / path).exists()} == set()
+    tests = {name for code in in_code(page) for name in re.findall(r"(?:\w+/)*test_\w+\.py", code)}
+    assert {name for name in tests if not any((ROOT / "tests").rglob(name.removeprefix("tests/")))} == set()
     if page.name in OF_MAINTAINERS:
         modules = {
             path.name for folder in ("segment_gevent", "tests", "docs") for path in (ROOT / folder).rglob("*.py")

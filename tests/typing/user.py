@@ -6,7 +6,7 @@ mypy reads this file and nobody runs it. `warn_unused_ignores` makes a mark fail
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,14 @@ import requests
 from typing_extensions import assert_type
 
 import segment_gevent as segment
+import segment_gevent.analytics as analytics
+from segment_gevent.contrib.wsgi import SegmentMiddleware
+from segment_gevent.testing import Match, ScriptedTransport, SegmentEvents, disabled, recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 def options(bundle: Path) -> None:
@@ -110,3 +115,50 @@ with segment.Client("key") as client:
     assert_type(client, segment.Client)
     assert_type(client.track("session", event="E"), bool)
     assert_type(client.stats.dropped_by_reason, Mapping[str, int])
+
+
+@segment.bound_context(page={"path": "/cart"})
+def in_a_request(environ: dict[str, Any]) -> int:
+    segment.bind_user("ilya", session_id=uuid.uuid4())
+    segment.bind_user(lambda: environ.get("user"))
+    segment.bind_context(ip="::1")
+    segment.unbind_context("ip", "page")
+    segment.clear_context()
+    segment.bind_user(["ilya"])  # type: ignore[arg-type]
+    segment.unbind_context(7)  # type: ignore[arg-type]
+    return 1
+
+
+assert_type(in_a_request({}), int)  # a decorated function stays what it was
+assert_type(segment.carry_context(in_a_request)({}), int)
+with segment.bound_context(ip="::1"):
+    assert_type(segment.health(), segment.Health)
+    segment.health().ok = True  # type: ignore[misc]
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    return [b""]
+
+
+SegmentMiddleware(application, trusted_proxies=["10.0.0.0/8"], user=lambda environ: None)
+SegmentMiddleware(application, trusted_proxies=1.5)  # type: ignore[arg-type]
+
+
+def test_an_order(segment_events: SegmentEvents) -> None:
+    assert_type(segment_events.tracked("Order Completed", properties__total=30), Match)
+    assert_type(segment_events[0], dict[str, Any])
+    with recorded() as events:
+        assert_type(events, SegmentEvents)
+    with disabled():
+        pass
+    transport = ScriptedTransport(503, 200)
+    segment.Client("key", transport=transport)
+    assert_type(transport.messages, list[dict[str, Any]])
+
+
+def as_the_official_client() -> None:
+    analytics.write_key = "key"
+    success, message = analytics.track("user", "Order Completed", {"total": 19.9})
+    assert_type(success, bool)
+    assert_type(message, dict[str, Any])
+    analytics.track("user", "E", propertis={})  # type: ignore[call-arg]

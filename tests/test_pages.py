@@ -31,7 +31,7 @@ FOREIGN_NAMES = {
     *("distinct_id", "group_identify", "visitor_id", "oauth_manager"),
     *("invalid_client", "invalid_request", "invalid_scope", "tracking_api"),
     *("max_requests", "status_code"),
-    *("plan", "total", "uid", "uuid", "disabled"),
+    *("plan", "total", "uid", "uuid", "disabled", "flush_att"),
 }
 FOREIGN_FLAGS = {
     *("--preload", "--max-requests", "--lazy-apps", "--gevent", "--pool", "--headless", "--users", "--run-time"),
@@ -114,14 +114,14 @@ def parameters_of(function: object) -> Iterator[str]:
         return
 
 
-def words_in_strings() -> Iterator[str]:
-    """The words in the package's strings, docstrings aside: reasons, settings, metrics, headers."""
+def strings() -> Iterator[str]:
+    """The package's strings, docstrings aside: reasons, settings, metrics, headers, what the log says."""
     for path in [*PACKAGE.rglob("*.py"), ROOT / "pytest_segment_gevent.py"]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
-                yield from re.findall(r"\w+", node.value)
+                yield node.value
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def names() -> set[str]:
     """Every name that a user may meet."""
     found = {path.stem for path in PACKAGE.rglob("*") if not path.name.startswith("_")} | {"segment_gevent"}
     found |= {name for module in public_modules() for name in names_of(module)}
-    return found | set(words_in_strings()) | {"segment_events"}
+    return found | {word for text in strings() for word in re.findall(r"\w+", text)} | {"segment_events"}
 
 
 @pytest.mark.parametrize("page", OF_USERS, ids=name_of)
@@ -199,3 +199,14 @@ def test_extras_and_environments_exist(page: Path) -> None:
     markers = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for found in re.findall(r'pytest -m "?((?:not )?\w+)', text):
         assert f'"{found.removeprefix("not ")}: ' in markers, found
+
+
+def test_lines_of_the_log_are_the_logs_own() -> None:
+    """Each line that the page of symptoms quotes is what the package says, between the places where it fills in."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    table = page.partition("| line | what to do |")[2].partition("\n\n")[0]
+    lines = re.findall(r"^\| `(.*?)`", table, re.MULTILINE)
+    said = "\n".join(strings())
+    parts = [part for line in lines for part in re.split(r"\s?…\s?|: ", line) if len(part) > 2]
+    assert len(lines) > 10
+    assert [part for part in parts if part.strip() not in said] == []

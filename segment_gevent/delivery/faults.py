@@ -45,7 +45,9 @@ _TEXT_LIMIT = 200  # characters of a foreign text; a peer may have had a word in
 
 def delivery_error(error: Exception, url: str) -> DeliveryError:
     """The error to raise `from error`. Its text shows no credentials and nothing of what was sent or answered."""
-    return DeliveryError(f"{_masked(url)}: {_detail(error)}", reason=reason_of(error))
+    reason = reason_of(error)
+    by_whom = "the proxy: " if reason == "proxy" else ""  # it is not the address before it that failed
+    return DeliveryError(f"{_masked(url)}: {by_whom}{_detail(error)}", reason=reason)
 
 
 def reason_of(error: BaseException) -> str:

@@ -104,6 +104,13 @@ def test_a_proxy_is_to_blame_before_what_it_failed_of() -> None:
         assert reason_of(wrapped) == "proxy"
 
 
+def test_the_text_blames_the_proxy() -> None:
+    """Beside the server's address, "Connection refused" alone would send its reader to the wrong machine."""
+    refused = ConnectionRefusedError(111, "Connection refused")
+    error = delivery_error(requests.exceptions.ProxyError(refused), "https://api.segment.io/v1/batch")
+    assert str(error) == "https://api.segment.io/v1/batch: the proxy: [Errno 111] Connection refused"
+
+
 def test_an_error_that_is_its_own_cause_ends() -> None:
     """Exceptions can refer to each other in circles."""
     error = ValueError()

@@ -363,11 +363,11 @@ class Pipeline:
             self._fates.drop(flight.messages, "shutdown")
         if lost:
             self._logger.warning(
-                "%s dropped at shutdown: not delivered within %g s", counted(sum(map(len, lost)), "message"), timeout
+                "%s dropped at shutdown: not delivered within %.3g s", counted(sum(map(len, lost)), "message"), timeout
             )
         if kept:
             self._logger.warning(
-                "%s spooled at shutdown: not delivered within %g s", counted(sum(map(len, kept)), "message"), timeout
+                "%s spooled at shutdown: not delivered within %.3g s", counted(sum(map(len, kept)), "message"), timeout
             )
         return sum(map(len, left))
 

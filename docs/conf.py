@@ -30,6 +30,7 @@ include_patterns = ["docs/**.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTI
 exclude_patterns = [".*", "build", "dist", "segment_gevent", "tests"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "offline"]
 html_theme = "furo"
+html_static_path, html_css_files = ["static"], ["site.css"]
 html_copy_source = False
 pygments_style, pygments_dark_style = "default", "github-dark"
 

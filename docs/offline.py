@@ -20,7 +20,16 @@ FETCHED = re.compile(
 
 
 def fetched(text: str) -> set[str]:
-    """The addresses elsewhere that a page or a style sheet fetches."""
+    """The addresses elsewhere that a page or a style sheet fetches.
+
+    >>> fetched('<script src="https://a.example/x.js"></script> <link rel="stylesheet" href="//b.example/x.css">') == {
+    ...     "https://a.example/x.js", "//b.example/x.css"}
+    True
+    >>> fetched("@font-face { src: url(https://a.example/font.woff2) }")
+    {'https://a.example/font.woff2'}
+    >>> fetched('<a href="https://a.example/">read</a> <img src="../_images/overview.svg"> url(data:image/svg+xml;x)')
+    set()
+    """
     return {address for found in FETCHED.findall(text) for address in found if address}
 
 

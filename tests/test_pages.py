@@ -179,8 +179,8 @@ def test_the_map_names_files_that_exist() -> None:
     (shown,) = re.findall(r"```\n(segment_gevent/\n.*?)```", text, re.DOTALL)
     folder, missing = PACKAGE, []
     for line in shown.splitlines()[1:]:
-        if found := re.match(r"  (\w+)(/| )|  \w+\.py", line):
-            folder = PACKAGE / found[1] if found[2] == "/" else PACKAGE
+        if found := re.match(r"  (\w+)/|  \w+\.py", line):
+            folder = PACKAGE / (found[1] or "")
         missing += [name for name in re.findall(r"\b\w+\.py\b", line) if not (folder / name).exists()]
     assert missing == []
 

@@ -45,7 +45,7 @@ OPEN_TO_THE_COMMAND = {
     ("cli.spool", "delivery.inventory"),
     ("cli.replay", "delivery.inventory"),
     ("cli.listener", "delivery.retry"),
-    ("cli.importing.run", "delivery.retry"),
+    ("cli.importing.fates", "delivery.retry"),
     ("cli.replay", "delivery.spool"),
 }
 

@@ -13,7 +13,7 @@ from segment_gevent.cli.commands.telling import told
 from segment_gevent.cli.flags import chosen, sending_flags
 
 if TYPE_CHECKING:
-    from segment_gevent.cli.importing.run import Plan
+    from segment_gevent.cli.importing.plan import Plan
 
 PATH = click.Path(dir_okay=False)
 CSV_ENDINGS = {".csv": ",", ".tsv": "\t"}
@@ -70,7 +70,7 @@ def import_files(
 
 
 def _plan(files: tuple[str, ...], rate: float, is_dry: bool, given: dict[str, Any]) -> Plan:
-    from segment_gevent.cli.importing.run import Plan
+    from segment_gevent.cli.importing.plan import Plan
     from segment_gevent.cli.importing.shape import Shape
     from segment_gevent.cli.importing.sources import Source
 

@@ -49,7 +49,11 @@ def read_timestamp(value: object, now: float) -> str:
     """
     try:
         if isinstance(value, str):
-            value = _parse(str.__str__(value), now)
+            text = str.__str__(value)
+            if text.endswith("Z") and _ISO_8601.fullmatch(text):
+                datetime.fromisoformat(text[:19])  # whether there is such a day
+                return f"{text[:10]}T{text[11:19]}{(text[19:-1] or '.000')[:4]}Z"
+            value = _parse(text, now)
         if isinstance(value, datetime):
             return _utc(value, now).isoformat(timespec="milliseconds") + "Z"
         if isinstance(value, date):
@@ -76,7 +80,7 @@ def _utc(value: datetime, now: float) -> datetime:
 def _parse(text: str, now: float) -> datetime:
     """Return what python-dateutil reads in `text`; where it names no day, that is the local day of `now`."""
     if _ISO_8601.fullmatch(text):
-        return datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
+        return datetime.fromisoformat(text)
     from dateutil import parser, tz
 
     def zone(name: str | None, offset: int | None) -> tzinfo | None:

@@ -53,7 +53,7 @@ def import_files(
     --checkpoint goes on.
     """
     from segment_gevent.cli.importing.checkpoint import CheckpointError
-    from segment_gevent.cli.importing.shape import ShapeError
+    from segment_gevent.cli.importing.fields import ShapeError
     from segment_gevent.cli.importing.sources import SourceError
 
     try:

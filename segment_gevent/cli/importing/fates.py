@@ -68,14 +68,14 @@ class Fates:
     def reject(self, entry: Entry, reason: str) -> None:
         """The record is a bad one."""
         name = self._names[id(entry.ledger)]
-        self._rejects.write(name, entry.record.line, reason, entry.record.raw)
-        self._telling.rejected(name, entry.record.line, reason)
+        self._rejects.write(name, entry.line, reason, entry.raw)
+        self._telling.rejected(name, entry.line, reason)
         entry.ledger.settle(entry, is_delivered=False)
 
-    def fills(self, share: float, ledger: Ledger) -> bool:
-        """Whether what has no fate, of any file, or cannot be forgotten, of this one, fills so much of the window."""
-        waiting = max(len(self._pending), ledger.waiting)
-        return waiting >= share * WINDOW or ledger.size >= share * WINDOW_BYTES
+    def is_full(self, ledger: Ledger, share: int = 1) -> bool:
+        """Whether what has no fate, of any file, or cannot be forgotten, of this one, fills this part of the window."""
+        room = WINDOW // share
+        return len(self._pending) >= room or ledger.waiting >= room or ledger.size >= WINDOW_BYTES // share
 
     def _delivered(self, batch: Sequence[Mapping[str, Any]]) -> None:
         for message in batch:

@@ -13,11 +13,14 @@ from segment_gevent.cli.importing.records import Record
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """One record on its way; `twin` is another whose message has the same id."""
+    """One record on its way, without its values; `twin` is another whose message has the same id."""
 
     ledger: Ledger
-    record: Record
-    is_settled: bool = False
+    line: int
+    last: int
+    checksum: int
+    raw: bytes
+    is_settled: bool
     twin: Entry | None = None
 
 
@@ -29,6 +32,7 @@ class Ledger:
         line: every line to this one has its fate; `checksum` is theirs.
         beyond: spans of lines behind it that had their fate when an earlier run ended.
         delivered, rejected: how many records had which fate, earlier runs included.
+        size: bytes of the records that this remembers.
         is_complete: whether the file was read to its end, and every line has its fate.
     """
 
@@ -43,23 +47,19 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self._entries: deque[Entry] = deque()
-        self._bytes = 0
+        self.size = 0
 
     @property
     def waiting(self) -> int:
         """Records that this remembers: those without a fate, and those behind one of them."""
         return len(self._entries)
 
-    @property
-    def size(self) -> int:
-        """Bytes of these."""
-        return self._bytes
-
     def enter(self, record: Record) -> Entry | None:
         """Take a record in; None if it had its fate in an earlier run."""
-        entry = Entry(self, record, is_settled=self._was_settled(record.line))
+        is_settled = bool(self.beyond) and self._was_settled(record.line)
+        entry = Entry(self, record.line, record.last, record.checksum, record.raw, is_settled)
         self._entries.append(entry)
-        self._bytes += len(record.raw)
+        self.size += len(entry.raw)
         if not entry.is_settled:
             return entry
         self._advance()
@@ -101,14 +101,14 @@ class Ledger:
     def _advance(self) -> None:
         entries = self._entries
         while entries and entries[0].is_settled:
-            record = entries.popleft().record
-            self.line, self.checksum = record.last, record.checksum
-            self._bytes -= len(record.raw)
+            entry = entries.popleft()
+            self.line, self.checksum = entry.last, entry.checksum
+            self.size -= len(entry.raw)
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         for is_settled, group in groupby(self._entries, key=lambda entry: entry.is_settled):
             if is_settled:
-                records = [entry.record for entry in group]
-                yield records[0].line, records[-1].last
-        newest = self._entries[-1].record.last if self._entries else self.line
+                entries = list(group)
+                yield entries[0].line, entries[-1].last
+        newest = self._entries[-1].last if self._entries else self.line
         yield from ((first, last) for first, last in self.beyond if last > newest)

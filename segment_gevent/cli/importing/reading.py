@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
@@ -13,6 +12,7 @@ from gevent import get_hub
 from segment_gevent import Client, ValidationError
 from segment_gevent.cli.importing.fates import Fates
 from segment_gevent.cli.importing.ledger import Entry, Ledger
+from segment_gevent.cli.importing.pace import Pace
 from segment_gevent.cli.importing.plan import Plan
 from segment_gevent.cli.importing.records import ChangedError, CsvRecords, Numbered, Record, json_records
 from segment_gevent.cli.importing.sources import Source, SourceError
@@ -20,9 +20,6 @@ from segment_gevent.cli.importing.stop import Stop, StoppedError
 
 TURN_EVERY = 500
 """Records between two turns of the event loop, some 10 ms: requests go out while lines are read."""
-
-PACE = 0.1
-"""Seconds that a slow import sleeps at a time, so that it can be stopped."""
 
 
 class Reading:
@@ -33,8 +30,7 @@ class Reading:
         self._client = client
         self._fates = fates
         self._stop = stop
-        self._begin = time.monotonic()
-        self._count = 0
+        self._pace = Pace(plan.rate, stop.sleep) if plan.rate and not plan.is_dry else None
 
     def read(self, source: Source, ledger: Ledger) -> None:
         """Read a file to its end, or until the import is to stop. Switches.
@@ -57,12 +53,14 @@ class Reading:
         lines = Numbered(
             source.lines(partial(self._unless_stopped, source)), done=ledger.line, checksum=ledger.checksum
         )
-        for record in self._records(source, lines):
+        for count, record in enumerate(self._records(source, lines), 1):
             entry = ledger.enter(record)
             if entry is not None:
-                self._send(entry)
-                self._pace()
-                self._await_room(ledger)
+                self._send(record, entry)
+                if self._fates.is_full(ledger):
+                    self._await_room(ledger)
+            if count % TURN_EVERY == 0:
+                gevent.sleep(1e-6)  # not 0, which gives I/O no turn
             if self._stop.is_asked:
                 return
         ledger.is_complete = True
@@ -94,8 +92,7 @@ class Reading:
             raise error
         return value
 
-    def _send(self, entry: Entry) -> None:
-        record = entry.record
+    def _send(self, record: Record, entry: Entry) -> None:
         if record.problem:
             self._fates.reject(entry, record.problem)
             return
@@ -107,21 +104,13 @@ class Reading:
             self._fates.reject(entry, str(error))
             return
         self._fates.enter(entry, message_id)
-        self._count += 1
-
-    def _pace(self) -> None:
-        if self._plan.rate:
-            due = self._begin + self._count / self._plan.rate
-            while not self._stop.is_asked and (ahead := due - time.monotonic()) > 0:
-                gevent.sleep(min(ahead, PACE))
-        elif self._count % TURN_EVERY == 0:
-            gevent.sleep(1e-6)  # not 0, which gives I/O no turn
+        if self._pace is not None:
+            self._pace.await_turn()
 
     def _await_room(self, ledger: Ledger) -> None:
-        """Wait while the window is full, and then until half of it is free: batches are full so."""
-        if self._fates.fills(1.0, ledger):
-            while not self._stop.is_asked and self._fates.fills(0.5, ledger):
-                self._stop.await_change()
+        """Wait until half of the window is free: batches are full so."""
+        while not self._stop.is_asked and self._fates.is_full(ledger, 2):
+            self._stop.await_change()
 
 
 def _caught(function: Callable[[], Any]) -> tuple[Any, Exception | None]:

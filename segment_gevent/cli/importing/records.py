@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from segment_gevent.cli.importing.fields import ShapeError
 from segment_gevent.cli.importing.sources import LINE_LIMIT
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+TOO_LONG = f"has over {LINE_LIMIT:,} bytes"
 
 
 class Record(NamedTuple):
@@ -48,18 +50,12 @@ class Numbered:
     def __init__(self, lines: Iterator[bytes], *, done: int = 0, checksum: int = 0) -> None:
         self.line = 0
         self.checksum = 0
-        self._lines = lines
+        self._numbered = self._number(lines)
         self._done = done
         self._expected = checksum
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        line = next(self._lines)
-        self.line += 1
-        self.checksum = zlib.crc32(b"\n", zlib.crc32(line, self.checksum))
-        return line.removeprefix(BYTE_ORDER_MARK) if self.line == 1 else line
+        return self._numbered
 
     def skip(self) -> None:
         """Leave out what has its fate.
@@ -67,10 +63,16 @@ class Numbered:
         Raises:
             ChangedError: it is not what it was.
         """
-        while self.line < self._done and next(self, None) is not None:
+        while self.line < self._done and next(self._numbered, None) is not None:
             pass
         if self._done and (self.line, self.checksum) != (self._done, self._expected):
             raise ChangedError
+
+    def _number(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            self.line += 1
+            self.checksum = zlib.crc32(b"\n", zlib.crc32(line, self.checksum))
+            yield line if self.line > 1 else line.removeprefix(BYTE_ORDER_MARK)
 
 
 def json_records(lines: Numbered) -> Iterator[Record]:
@@ -78,20 +80,21 @@ def json_records(lines: Numbered) -> Iterator[Record]:
     lines.skip()
     for raw in lines:
         if raw and not raw.isspace():
-            yield _json_record(lines, raw)
+            values, problem = _json_object(raw)
+            yield Record(lines.line, lines.line, lines.checksum, raw, values, problem)
 
 
-def _json_record(lines: Numbered, raw: bytes) -> Record:
-    where = (lines.line, lines.line, lines.checksum, raw)
+def _json_object(raw: bytes) -> tuple[dict[str, Any] | None, str]:
+    """What a line says; or None, and why."""
     if len(raw) > LINE_LIMIT:
-        return Record(*where, None, f"the line has over {LINE_LIMIT:,} bytes")
+        return None, f"the line {TOO_LONG}"
     try:
         values = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        return Record(*where, None, f"not JSON: {error}")
+        return None, f"not JSON: {error}"
     if not isinstance(values, dict):
-        return Record(*where, None, f"a line must be a JSON object, not {type(values).__name__}")
-    return Record(*where, values)
+        return None, f"a line must be a JSON object, not {type(values).__name__}"
+    return values, ""
 
 
 class CsvRecords:
@@ -99,15 +102,19 @@ class CsvRecords:
 
     Attributes:
         header: the names of the columns.
+
+    Raises:
+        ShapeError: the header can't be read.
     """
 
     def __init__(self, lines: Numbered, delimiter: str) -> None:
         self._lines = lines
         self._taken: list[bytes] = []
+        self._size = 0
         self._begin = 0
-        self._rows = csv.reader(self._texts(), delimiter=delimiter, strict=True)
-        self.header = next(self._rows, [])
-        self._taken.clear()
+        # A map, since a generator would end with the first row that is too long.
+        self._rows = csv.reader(map(self._text, lines), delimiter=delimiter, strict=True)
+        self.header = self._read_header()
 
     def __iter__(self) -> Iterator[Record]:
         self._lines.skip()
@@ -118,16 +125,25 @@ class CsvRecords:
             except StopIteration:
                 return
             except csv.Error as error:
-                row, problem = [], f"not CSV: {error}"
+                row, problem = [], _not_csv(error)
             if row or problem:
                 yield self._record(row, problem)
 
-    def _texts(self) -> Iterator[str]:
-        for line in self._lines:
-            if not self._taken:
-                self._begin = self._lines.line
-            self._taken.append(line)
-            yield line.decode("utf-8", "surrogateescape") + "\n"
+    def _read_header(self) -> list[str]:
+        try:
+            return next((row for row in self._rows if row), [])
+        except csv.Error as error:
+            raise ShapeError(f"the header can't be read: {_not_csv(error)}") from error
+
+    def _text(self, line: bytes) -> str:
+        if not self._taken:
+            self._begin = self._lines.line
+            self._size = 0
+        self._size += len(line)
+        self._taken.append(line)
+        if self._size > LINE_LIMIT:
+            raise csv.Error(f"the row {TOO_LONG}")
+        return line.decode("utf-8", "surrogateescape") + "\n"
 
     def _record(self, row: list[str], problem: str) -> Record:
         where = (self._begin, self._lines.line, self._lines.checksum, b"\n".join(self._taken))
@@ -137,6 +153,10 @@ class CsvRecords:
             problem = "not UTF-8"
         values = None if problem else {name: cell for name, cell in zip(self.header, row, strict=True) if cell}
         return Record(*where, values, problem)
+
+
+def _not_csv(error: csv.Error) -> str:
+    return str(error) if TOO_LONG in str(error) else f"not CSV: {error}"
 
 
 def _is_utf8(raw: bytes) -> bool:

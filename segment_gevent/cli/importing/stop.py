@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -32,6 +33,13 @@ class Stop:
         self.why = self.why or why
         self.is_asked = True
         self.changed.set()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep so long, or until it is asked for. Switches."""
+        end = time.monotonic() + seconds
+        while not self.is_asked and (left := end - time.monotonic()) > 0:
+            self.changed.wait(left)
+            self.changed.clear()
 
     def await_change(self) -> None:
         """Wait until there is something new to look at. Switches."""

@@ -19,6 +19,9 @@ WINDOW = 20_000
 """Records without a fate, at most: eight of the fullest batches."""
 WINDOW_BYTES = 16 << 20
 
+UNSAVED = 40_000
+"""Messages that were sent and whose fates no checkpoint has, at most: so many a killed import sends twice."""
+
 
 class Fates:
     """Hears of every message's fate, and writes it into the ledger of the file that its line is of."""
@@ -33,6 +36,10 @@ class Fates:
         self._telling = telling
         self._stop = stop
         self._pending: dict[str, Entry] = {}
+        self.settled = 0
+        """Messages that got their fate in this run."""
+        self.saved = 0
+        """So many of these are in the checkpoint."""
         self.before = self.count
         """Records that had their fate before this run."""
 
@@ -73,9 +80,15 @@ class Fates:
         entry.ledger.settle(entry, is_delivered=False)
 
     def is_full(self, ledger: Ledger, share: int = 1) -> bool:
-        """Whether what has no fate, of any file, or cannot be forgotten, of this one, fills this part of the window."""
+        """Whether what is on its way, or of this file cannot be forgotten, takes this part of the room."""
         room = WINDOW // share
-        return len(self._pending) >= room or ledger.waiting >= room or ledger.size >= WINDOW_BYTES // share
+        pending = len(self._pending)
+        return (
+            pending >= room
+            or ledger.waiting >= room
+            or ledger.size >= WINDOW_BYTES // share
+            or pending + self.settled - self.saved >= UNSAVED // share
+        )
 
     def _delivered(self, batch: Sequence[Mapping[str, Any]]) -> None:
         for message in batch:
@@ -105,8 +118,10 @@ class Fates:
 
     def _taken(self, message_id: str) -> Entry | None:
         entry = self._pending.pop(message_id, None)
-        if entry is not None and entry.twin is not None:
-            self._pending[message_id] = entry.twin
+        if entry is not None:
+            self.settled += 1
+            if entry.twin is not None:
+                self._pending[message_id] = entry.twin
         return entry
 
     def _tell(self) -> None:

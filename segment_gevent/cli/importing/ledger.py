@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, ClassVar
 
 from segment_gevent.cli.importing.records import Record
@@ -106,9 +105,14 @@ class Ledger:
             self.size -= len(entry.raw)
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        for is_settled, group in groupby(self._entries, key=lambda entry: entry.is_settled):
-            if is_settled:
-                entries = list(group)
-                yield entries[0].line, entries[-1].last
+        first = last = None
+        for entry in self._entries:
+            if entry.is_settled:
+                first, last = first or entry, entry
+            elif first and last:
+                yield first.line, last.last
+                first = last = None
+        if first and last:
+            yield first.line, last.last
         newest = self._entries[-1].last if self._entries else self.line
-        yield from ((first, last) for first, last in self.beyond if last > newest)
+        yield from (span for span in self.beyond if span[1] > newest)

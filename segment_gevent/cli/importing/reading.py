@@ -66,10 +66,9 @@ class Reading:
         ledger.is_complete = True
 
     def _records(self, source: Source, lines: Numbered) -> Iterator[Record]:
-        delimiter = self._plan.delimiters.get(source.name)
-        if delimiter is None:
+        if not source.delimiter:
             return json_records(lines)
-        records = CsvRecords(lines, delimiter)
+        records = CsvRecords(lines, source.delimiter)
         self._plan.shape.check_columns(records.header)
         return iter(records)
 

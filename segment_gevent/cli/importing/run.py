@@ -36,7 +36,7 @@ class Import:
         self._ledgers = [(source, checkpoint.ledger(source)) for source in plan.sources]
         self._stop = Stop()
         self._fates = Fates(self._ledgers, rejects, telling, self._stop)
-        self._saving = Saving(checkpoint, self._ledgers, rejects, self._stop)
+        self._saving = Saving(checkpoint, self._ledgers, rejects, self._fates, self._stop)
         self._begin = time.monotonic()
 
     def run(self) -> int:

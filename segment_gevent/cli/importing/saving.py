@@ -10,6 +10,7 @@ from gevent import get_hub
 from gevent.event import Event
 
 from segment_gevent.cli.importing.checkpoint import Checkpoint
+from segment_gevent.cli.importing.fates import Fates
 from segment_gevent.cli.importing.ledger import Ledger
 from segment_gevent.cli.importing.rejects import Rejects
 from segment_gevent.cli.importing.sources import Source
@@ -23,17 +24,24 @@ class Saving:
     """Follows the ledgers; a disk that fails stops the import."""
 
     def __init__(
-        self, checkpoint: Checkpoint, ledgers: Sequence[tuple[Source, Ledger]], rejects: Rejects, stop: Stop
+        self,
+        checkpoint: Checkpoint,
+        ledgers: Sequence[tuple[Source, Ledger]],
+        rejects: Rejects,
+        fates: Fates,
+        stop: Stop,
     ) -> None:
         self._checkpoint = checkpoint
         self._ledgers = ledgers
         self._rejects = rejects
+        self._fates = fates
         self._stop = stop
         self._written = b""
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """Save in the background, and once more at the end. Switches there."""
+        """Save now, in the background, and once more at the end. Switches."""
+        self._save()  # so that a run that is killed at once leaves no rejects without a checkpoint
         is_over = Event()
         writer = gevent.spawn(self._keep_saving, is_over)
         try:
@@ -49,7 +57,7 @@ class Saving:
             self._save()
 
     def _save(self) -> None:
-        size = self._rejects.flush()
+        size, settled = self._rejects.flush(), self._fates.settled
         for source, ledger in self._ledgers:
             if ledger.delivered or ledger.rejected:
                 self._checkpoint.note(source, ledger)
@@ -64,3 +72,5 @@ class Saving:
             self._stop.ask(f"the checkpoint can't be written: {error.strerror}")
         else:
             self._written = content
+            self._fates.saved = settled
+            self._stop.changed.set()

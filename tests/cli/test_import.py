@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import gzip
 import os
+import pty
 import signal
+import subprocess
 import sys
-from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from backports import zstd
-from click.testing import CliRunner
+from servers.import_command import GOOD, lines, numbered, rejected, run
 from servers.local_segment import LocalSegment
 from servers.program import Process
-
-from segment_gevent.cli.app import commands
-
-GOOD = b'{"type":"track","userId":"u","event":"E","timestamp":"2020-05-03T10:00:00+02:00"}'
-
-
-def run(server: LocalSegment | None, *arguments: object, code: int = 0, given: bytes | None = None) -> str:
-    """What the command says; it sends to the server if there is one."""
-    environment = {"SEGMENT_HOST": server.url if server else "", "SEGMENT_WRITE_KEY": "key", "NO_PROXY": "*"}
-    words = ["import", *map(str, arguments)]
-    ended = CliRunner().invoke(commands, words, env=environment, input=given)
-    assert ended.exit_code == code, (ended.output, ended.exception)
-    return str(ended.output)
-
-
-def lines(path: Path, *texts: bytes) -> Path:
-    path.write_bytes(b"\n".join(texts) + b"\n")
-    return path
-
-
-def numbered(count: int) -> Iterable[bytes]:
-    return (b'{"type":"track","userId":"u","event":"E","properties":{"n":%d}}' % number for number in range(count))
-
-
-def rejected(path: Path) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def only(server: LocalSegment) -> dict[str, Any]:
@@ -181,18 +156,6 @@ def test_where_the_key_or_the_server_is_to_blame_nothing_is_rejected(
     assert segment_server.summary()["total"] == 10
 
 
-def test_a_finished_import_sends_nothing_again(segment_server: LocalSegment, tmp_path: Path) -> None:
-    """With its checkpoint; and lines that were added since are sent."""
-    path, checkpoint = lines(tmp_path / "a", *numbered(10)), tmp_path / "checkpoint"
-    for _ in range(2):
-        said = run(segment_server, path, "--checkpoint", checkpoint)
-    assert "delivered 10, rejected 0" in said
-    assert "of these 10 by earlier runs" in said
-    path.write_bytes(path.read_bytes() + b"\n".join(list(numbered(12))[10:]))
-    assert "delivered 12" in run(segment_server, path, "--checkpoint", checkpoint)
-    assert segment_server.summary()["total"] == 12
-
-
 def test_without_a_checkpoint_ids_are_the_same_again(segment_server: LocalSegment, tmp_path: Path) -> None:
     """By the line and its number, so that the server drops what it has; two equal lines are two events."""
     path = lines(tmp_path / "a", GOOD, GOOD)
@@ -202,32 +165,21 @@ def test_without_a_checkpoint_ids_are_the_same_again(segment_server: LocalSegmen
     assert (counts["total"], counts["duplicates"]) == (4, 2)
 
 
-def test_a_changed_file_is_noticed(segment_server: LocalSegment, tmp_path: Path) -> None:
-    """Where lines that were sent are others now, nothing more is."""
-    path, checkpoint = lines(tmp_path / "a", *numbered(10)), tmp_path / "checkpoint"
-    run(segment_server, path, "--checkpoint", checkpoint)
-    lines(path, *numbered(10), GOOD).write_bytes(path.read_bytes().replace(b'"n":3', b'"n":4'))
-    assert "has changed since the checkpoint" in run(segment_server, path, "--checkpoint", checkpoint, code=2)
-    assert segment_server.summary()["total"] == 10
-
-
-def test_rejects_are_not_written_over(segment_server: LocalSegment, tmp_path: Path) -> None:
-    """Nor is a checkpoint taken for another import's."""
-    path = lines(tmp_path / "a", GOOD)
-    (tmp_path / "bad").write_text("precious")
-    assert "bad exists" in " ".join(run(segment_server, path, "--rejects", tmp_path / "bad", code=2).split())
-    run(segment_server, path, "--checkpoint", tmp_path / "c")
-    said = run(segment_server, path, "--checkpoint", tmp_path / "c", "--set", "event=E", code=2)
-    assert "an import with another --map or --set" in " ".join(said.split())
-
-
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
         (("--map", "a=b"), "there is no field 'b'"),
-        (("--map", "a=properties.b:float"), "there is no type 'float'"),
-        (("--set", "a"), "must be NAME="),
+        (("--map", "a=properties.b:float"), "there is no type 'float': text, number, boolean, json"),
+        (("--map", "a=userId.b"), "user_id holds no 'b'"),
+        (("--set", "a"), "--set 'a' must be NAME="),
+        (("--set", "type=trakc"), "type must be one of identify, track"),
+        (("--set", "properties.total:number=much"), "properties.total must be number"),
+        (("--set", "properties.total:number=1e999"), "properties.total must be number"),
         (("--format", "csv"), "--map 'colour'=properties.colour"),
+        (("--format", "csv", "--delimiter", ";;"), "must be one character"),
+        (("--format", "csv", "--delimiter", '"'), "must be one character, and no quote"),
+        (("--delimiter", ";"), "--delimiter is for CSV"),
+        (("--rate", "0"), "--rate"),
     ],
 )
 def test_what_means_nothing_is_said_before_anything_is_sent(tmp_path: Path, flags: tuple[str, ...], text: str) -> None:
@@ -236,35 +188,93 @@ def test_what_means_nothing_is_said_before_anything_is_sent(tmp_path: Path, flag
     assert text in " ".join(run(None, path, "--dry-run", *flags, code=2).split())
 
 
-def importing(server: LocalSegment, path: Path, *flags: object) -> Process:
-    """The command in a process of its own."""
-    words = ["import", path, "--write-key", "k", "--host", server.url, *flags]
-    command = [sys.executable, "-m", "segment_gevent", *map(str, words)]
-    return Process(command, {"NO_PROXY": "*"})
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
-def test_a_stopped_import_goes_on(
-    segment_server: LocalSegment, tmp_path: Path, count: int, number: signal.Signals
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"userId,colour\n", "column 'colour' is no field"),
+        (b"userId,event,userId\n", "two columns are named 'userId'"),
+        (b'"userId"x\n', "the header can't be read"),
+        (b"PK\x03\x04", "b.csv is a zip archive"),
+    ],
+)
+def test_every_header_is_read_before_anything_is_sent(
+    segment_server: LocalSegment, tmp_path: Path, content: bytes, text: str
 ) -> None:
-    """Every line is there once: what a killed import sent without writing it down, the server has twice by one id."""
-    path = lines(tmp_path / "a.ndjson", b"{", *numbered(count), b"[]")
-    flags = ("--checkpoint", tmp_path / "checkpoint", "--rejects", tmp_path / "bad")
-    with importing(segment_server, path, *flags, "--rate", count // 4) as process:
-        segment_server.wait_for(count // 2, timeout=600)
-        process.signal(number)
-        assert process.ended(120).code == (-9 if number == signal.SIGKILL else 2)
-    assert segment_server.summary()["total"] < count
-    with importing(segment_server, path, *flags) as process:
-        ended = process.ended(600)
-    assert ended.code == 1, ended
-    assert f"delivered {count:,}, rejected 2" in ended.output
-    assert [row["line"] for row in rejected(tmp_path / "bad")] == [1, count + 2]
-    counts = segment_server.summary()
-    assert (counts["total"] - counts["duplicates"], counts["invalid"]) == (count, 0)
-    if number != signal.SIGKILL:
-        assert counts["duplicates"] == 0
+    """Not only the first file's."""
+    (tmp_path / "b.csv").write_bytes(content)
+    said = run(segment_server, lines(tmp_path / "a", GOOD), tmp_path / "b.csv", code=2)
+    assert text in " ".join(said.split())
+    assert segment_server.requests() == []
+
+
+def test_a_tab_may_be_written_as_people_write_it(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """Few shells make it easy to type one; and a file that is named twice is read once."""
+    path = lines(tmp_path / "a.CSV", b"userId\tevent", b"u\tE")
+    run(segment_server, path, tmp_path / "." / "a.CSV", "--delimiter", "\\t")
+    assert only(segment_server)["event"] == "E"
+
+
+def test_what_can_not_be_read_to_its_end_is_not_finished(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """What was read is delivered; the exit code is 2, since nobody knows what is missing."""
+    whole = gzip.compress(b"\n".join(numbered(10)))
+    (tmp_path / "a.gz").write_bytes(whole[:-4])
+    said = run(segment_server, tmp_path / "a.gz", code=2)
+    assert "not finished: " in said
+    assert "a.gz: Compressed file ended before the end" in said
+    assert segment_server.summary()["total"] >= 9
+
+
+def test_a_rate_is_kept(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """By when the first and the last of them arrived; a dry run, which sends nothing, does not wait for it."""
+    path = lines(tmp_path / "a", *numbered(30))
+    run(segment_server, path, "--rate", 30)
+    arrived = [event["receivedAt"] for event in segment_server.events()]
+    first, last = (datetime.fromisoformat(moment.replace("Z", "+00:00")) for moment in (min(arrived), max(arrived)))
+    assert (last - first).total_seconds() > 0.5
+    assert "valid 30" in run(None, path, "--dry-run", "--rate", 0.001)
+
+
+def test_a_terminal_sees_how_far_it_is(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """A bar on stderr, which leaves stdout to the summary."""
+    ours, theirs = pty.openpty()
+    path = lines(tmp_path / "a", *numbered(2_000))
+    command = [sys.executable, "-m", "segment_gevent", "import", path, "--write-key", "k", "--host", segment_server.url]
+    environment = {**os.environ, "NO_PROXY": "*", "TERM": "xterm", "COLUMNS": "80"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.set_blocking(ours, False)
+    shown = os.read(ours, 65_536).decode()
+    for end in (ours, theirs):
+        os.close(end)
+    assert done.stdout.startswith("delivered 2,000, rejected 0\n")
+    assert "importing" in shown
+    assert "/s)" in shown
+
+
+@pytest.mark.parametrize(
+    ("shell", "text"),
+    [
+        ("import - --dry-run <&-", "-: it is closed"),
+        ("import . --dry-run", ". is a directory"),
+        ("import nowhere --dry-run", "nowhere: No such file"),
+        ("import", "Missing argument 'FILE...'"),
+    ],
+)
+def test_a_file_that_is_none_is_said_in_a_line(shell: str, text: str) -> None:
+    """Without a traceback."""
+    with Process(["sh", "-c", f"{sys.executable} -m segment_gevent {shell}"]) as process:
+        ended = process.ended()
+    assert (ended.code, "Traceback" in ended.errors) == (2, False)
+    assert text in " ".join(ended.errors.split())
+
+
+def test_a_reader_that_had_enough_ends_a_dry_run(tmp_path: Path) -> None:
+    """As `| head` does; nothing is said of it."""
+    path = lines(tmp_path / "a", *[b"{"] * 20_000)
+    shell = f"{sys.executable} -m segment_gevent import {path} --dry-run | head -1"
+    with Process(["sh", "-c", shell]) as process:
+        ended = process.ended()
+    assert ended.output == f"{path}:1: not JSON: unexpected end of data: line 1 column 2 (char 1)\n"
+    assert ended.errors == ""
 
 
 def test_an_import_that_waits_for_input_can_be_stopped(segment_server: LocalSegment, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class Fates:
         """A verdict on messages rejects their lines; anything else is no fault of theirs, and ends the import."""
         status = error.status
         if error.reason != "status" or status is None or is_about_sender(status) or is_retryable(status):
-            self._stop.ask(in_words(error))
+            self._stop.ask(in_words(error), delivers=False)
             return
         for message in data["batch"]:
             entry = self._taken(message["messageId"])
@@ -114,7 +114,7 @@ class Fates:
             self.reject(entry, f"the message has over {MESSAGE_LIMIT:,} bytes")
             self._tell()
         elif reason not in {"shutdown", "closed"}:
-            self._stop.ask(reason)
+            self._stop.ask(reason, delivers=False)
 
     def _taken(self, message_id: str) -> Entry | None:
         entry = self._pending.pop(message_id, None)

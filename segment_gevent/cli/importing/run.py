@@ -70,7 +70,7 @@ class Import:
         while self._fates.has_pending:
             if self._stop.is_asked and deadline is None:
                 deadline = time.monotonic() + GRACE
-            if deadline is not None and (self._stop.why or time.monotonic() >= deadline):
+            if not self._stop.delivers or (deadline is not None and time.monotonic() >= deadline):
                 return
             client.flush(0.5)
 

@@ -69,7 +69,7 @@ class Saving:
             pool.apply(self._rejects.sync)
             pool.apply(self._checkpoint.write, (content,))
         except OSError as error:
-            self._stop.ask(f"the checkpoint can't be written: {error.strerror}")
+            self._stop.ask(f"the checkpoint can't be written: {error.strerror}", delivers=False)
         else:
             self._written = content
             self._fates.saved = settled

@@ -47,10 +47,10 @@ class Shape:
         self._layouts: dict[tuple[str, ...], list[Step]] = {}
         self._constants: list[tuple[Step, str, str]] = []
         for pair in mapping:
-            column, field = _parted(pair)
+            column, field = _parted("--map", pair)
             self._steps[column] = step(field) if field else LEFT_OUT
         for pair in constants:
-            field, value = _parted(pair)
+            field, value = _parted("--set", pair)
             self._constants.append((_tried(step(field), value), field, value))
         given = orjson.dumps([sorted(mapping), sorted(constants)])
         self.fingerprint = hashlib.blake2b(given, digest_size=8).hexdigest()
@@ -165,8 +165,8 @@ def _has(arguments: Mapping[str, Any], field: str) -> bool:
     return True
 
 
-def _parted(pair: str) -> tuple[str, str]:
+def _parted(flag: str, pair: str) -> tuple[str, str]:
     column, equals, field = pair.rpartition("=") if pair.endswith("=") else pair.partition("=")
     if not column or not equals:
-        raise ShapeError(f"{pair!r} must be NAME=…")
+        raise ShapeError(f"{flag} {pair!r} must be NAME=…")
     return column, field

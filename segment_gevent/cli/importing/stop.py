@@ -20,17 +20,20 @@ class Stop:
     Attributes:
         is_asked: whether it was told to stop.
         why: in words, "" for a signal.
+        delivers: whether what is on its way is worth waiting for.
         changed: set with it; whoever sets it too has those who wait for anything look again.
     """
 
     def __init__(self) -> None:
         self.is_asked = False
         self.why = ""
+        self.delivers = True
         self.changed = Event()
 
-    def ask(self, why: str = "") -> None:
+    def ask(self, why: str = "", *, delivers: bool = True) -> None:
         """Stop; the first reason counts. Never switches."""
         self.why = self.why or why
+        self.delivers = self.delivers and delivers
         self.is_asked = True
         self.changed.set()
 

@@ -62,7 +62,7 @@ class Telling:
         self._reasons: Counter[str] = Counter()
         self._progress = Progress(
             TextColumn("importing"),
-            BarColumn(),
+            BarColumn(bar_width=20),  # so that all fits 80 columns
             Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),

@@ -24,8 +24,6 @@ LINE = (
 ROOM = 16 << 20
 """Bytes that ten times as many lines may take more: what the allocator keeps, and not one for each line."""
 
-slow = [pytest.mark.slow, pytest.mark.timeout(900)]
-
 
 @pytest.fixture
 def sink() -> Iterator[CountingSink]:
@@ -48,15 +46,16 @@ def importing(sink: CountingSink, *arguments: object) -> Process:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("count", [50_000, pytest.param(MILLION, marks=slow)])
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_an_import_that_ended_half_way_goes_on(
     sink: CountingSink,
     tmp_path: Path,
-    count: int,
     number: signal.Signals,
     record_property: Callable[[str, object], None],
 ) -> None:
     """Every line is there once, by its messageId; a killed one sends some again, a stopped one none."""
+    count = MILLION
     path = written(tmp_path / "a.ndjson", count)
     flags = (path, "--checkpoint", tmp_path / "checkpoint", "--rejects", tmp_path / "bad")
     with importing(sink, *flags) as process:

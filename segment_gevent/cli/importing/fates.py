@@ -75,7 +75,11 @@ class Fates:
     def reject(self, entry: Entry, reason: str) -> None:
         """The record is a bad one."""
         name = self._names[id(entry.ledger)]
-        self._rejects.write(name, entry.line, reason, entry.raw)
+        try:
+            self._rejects.write(name, entry.line, reason, entry.raw)
+        except OSError as error:
+            self._stop.ask(f"the rejects can't be written: {error.strerror}", delivers=False)
+            return
         self._telling.rejected(name, entry.line, reason)
         entry.ledger.settle(entry, is_delivered=False)
 

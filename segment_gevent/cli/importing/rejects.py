@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import orjson
 
@@ -29,14 +30,22 @@ class Rejects:
             self._file.seek(0, os.SEEK_END)
 
     def write(self, name: str, line: int, reason: str, raw: bytes) -> None:
-        """One more."""
+        """One more.
+
+        Raises:
+            OSError: it can't be written.
+        """
         if self._file is not None:
             text = raw.decode("utf-8", "backslashreplace")
             row = {"file": name, "line": line, "reason": reason, "text": text}
             self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
     def flush(self) -> int:
-        """Hand all to the system, for `sync`; the file's size."""
+        """Hand all to the system, for `sync`; the file's size.
+
+        Raises:
+            OSError: it can't be written.
+        """
         if self._file is None:
             return 0
         self._file.flush()
@@ -48,5 +57,7 @@ class Rejects:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
+        """What was not flushed may be lost: it belongs to no checkpoint."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()

@@ -57,20 +57,21 @@ class Saving:
             self._save()
 
     def _save(self) -> None:
-        size, settled = self._rejects.flush(), self._fates.settled
-        for source, ledger in self._ledgers:
-            if ledger.delivered or ledger.rejected:
-                self._checkpoint.note(source, ledger)
-        content = self._checkpoint.content(size)
-        if content == self._written:
-            return
+        settled = self._fates.settled
         try:
+            size = self._rejects.flush()
+            for source, ledger in self._ledgers:
+                if ledger.delivered or ledger.rejected:
+                    self._checkpoint.note(source, ledger)
+            content = self._checkpoint.content(size)
+            if content == self._written:
+                return
             pool = get_hub().threadpool
             pool.apply(self._rejects.sync)
             pool.apply(self._checkpoint.write, (content,))
         except OSError as error:
-            self._stop.ask(f"the checkpoint can't be written: {error.strerror}", delivers=False)
-        else:
-            self._written = content
-            self._fates.saved = settled
-            self._stop.changed.set()
+            self._stop.ask(f"the checkpoint or the rejects can't be written: {error.strerror}", delivers=False)
+            return
+        self._written = content
+        self._fates.saved = settled
+        self._stop.changed.set()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from servers.import_command import GOOD, importing, lines, numbered, rejected, run
 from servers.local_segment import LocalSegment
+from servers.program import Process
 
 
 def refused(server: LocalSegment, *arguments: object) -> str:
@@ -152,6 +155,31 @@ def test_nothing_is_written_over(
     assert said in refused(segment_server, "a", *flags)
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == kept
+
+
+def test_a_checkpoint_that_can_not_be_written_ends_the_import(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """Before anything is sent that it would not know of."""
+    (tmp_path / "c.new").mkdir()
+    said = run(segment_server, lines(tmp_path / "a", GOOD), "--checkpoint", tmp_path / "c", code=2)
+    assert "not finished: the checkpoint or the rejects can't be written: Is a directory" in said
+    assert segment_server.summary()["total"] == 0
+
+
+def test_a_full_disk_ends_the_import(tmp_path: Path) -> None:
+    """In words; the checkpoint counts no reject that is not there."""
+    path = lines(tmp_path / "a", *[b"{"] * 20_000)
+    shell = (
+        f"ulimit -f 40; exec {sys.executable} -B -m segment_gevent import {path} --write-key k "
+        f"--host http://127.0.0.1:9 --checkpoint {tmp_path}/c --rejects {tmp_path}/bad"
+    )
+    with Process(["sh", "-c", shell]) as process:
+        ended = process.ended()
+    assert ended.code == 2, ended
+    assert "rejects can't be written: File too large" in ended.output
+    assert "Traceback" not in ended.errors
+    kept = orjson.loads((tmp_path / "c").read_bytes())
+    rows = (tmp_path / "bad").read_bytes()[: kept["rejects"]].splitlines()
+    assert len(rows) == sum(each["ledger"]["rejected"] for each in kept["files"].values())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

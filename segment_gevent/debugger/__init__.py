@@ -12,6 +12,7 @@ own and asks it what it got, for tests and for the demo. Importing this package 
     answer.py   an answer: status, headers, body        shown.py    an event as JSON
     body.py     bytes of a request, bounded             clock.py    times as JSON
     intake.py   those bytes, checked: messages and what is wrong with them
+    plan.py     the tracking plan that they are held against  plan_file.py  its forms as JSON
     event.py    one message as it arrived
     state.py    all that is remembered, and waiting for it to change:
     store.py    the events, bounded                     database.py  them in SQLite

@@ -42,17 +42,25 @@ class HungUpError(ConnectionResetError):
 
 
 class App:
-    """The WSGI application. `strict` refuses, with 400 and the reasons, what the official libraries would not send."""
+    """The WSGI application. `strict` refuses, with 400 and the reasons, what the official libraries would not send, and
+    what breaks the `plan`."""
 
     def __init__(
-        self, store: EventStore, *, strict: bool = False, guard: Guard, clock: Callable[[], float] = time.time
+        self,
+        store: EventStore,
+        *,
+        strict: bool = False,
+        plan: intake.Plan | None = None,
+        guard: Guard,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.state = State(store)
         self._guard = guard
         self._files = static.Files()
         self._strict = strict
+        self._plan = plan
         self._clock = clock
-        self._control = Control(self.state, {"strict": strict, "plan": False})
+        self._control = Control(self.state, {"strict": strict, "plan": plan is not None})
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request. Switches greenlets while it reads the body, and while a fault delays or holds the answer."""
@@ -118,7 +126,8 @@ class App:
             entry.size = len(sent)
             data = body.inflate(sent, environ.get("HTTP_CONTENT_ENCODING", "").strip().lower())
             entry.inflated = len(data)
-            taken = intake.take(call, environ, data, strict=self._strict, now=entry.received_at, number=entry.number)
+            rules = intake.Rules(self._strict, self._plan)
+            taken = intake.take(call, environ, data, rules, now=entry.received_at, number=entry.number)
         except body.BodyError as error:
             entry.problems = [str(error)]
             return _refusal(error.status, entry.problems, close=error.unread)

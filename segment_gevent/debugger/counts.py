@@ -17,20 +17,24 @@ _NAMED_PLACES = ("page", "screen")
 
 
 class SeenIds:
-    """The messageIds met so far: at least the newest `limit // 2`, at most `limit`, in two generations of a set."""
+    """The messageIds met so far: at least the newest `limit // 2`, at most `limit`, in two generations of a set.
+
+    Of an id its hash is kept, in half the memory: that two of a million are alike has a chance of one in 10**7.
+    """
 
     __slots__ = ("_half", "_new", "_old")
 
     def __init__(self, limit: int) -> None:
         self._half = max(1, limit // 2)
-        self._new: set[str] = set()
-        self._old: set[str] = set()
+        self._new: set[int] = set()
+        self._old: set[int] = set()
 
     def add(self, message_id: str) -> bool:
         """Remember the id; True when it was known."""
-        if message_id in self._new or message_id in self._old:
+        known = hash(message_id)
+        if known in self._new or known in self._old:
             return True
-        self._new.add(message_id)
+        self._new.add(known)
         if len(self._new) >= self._half:
             self._old, self._new = self._new, set()
         return False

@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import orjson
 
@@ -72,14 +73,29 @@ def endpoint(path: str) -> str | None:
     return call if call in BATCH_CALLS or call in TYPES else None
 
 
-def take(call: str, environ: Mapping[str, object], body: bytes, *, strict: bool, now: float, number: int) -> Intake:
+class Plan(Protocol):
+    """A tracking plan: what is wrong with a decoded message, in words."""
+
+    def problems(self, message: Mapping[str, object], /) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What messages are held to: with `strict` all that the official libraries do, and not only what Segment needs;
+    and a tracking plan, where there is one."""
+
+    strict: bool = False
+    plan: Plan | None = None
+
+
+def take(call: str, environ: Mapping[str, object], body: bytes, rules: Rules, *, now: float, number: int) -> Intake:
     """Check a request and the messages in it.
 
     Args:
         call: what `endpoint` made of its path.
         environ: the WSGI environment, read for headers only.
         body: the JSON, inflated.
-        strict: hold it to all that the official libraries do, and not only to what Segment needs.
+        rules: what to hold it to.
         now, number: when it arrived, in unix seconds, and which request it was; the events get both.
 
     Raises:
@@ -88,9 +104,9 @@ def take(call: str, environ: Mapping[str, object], body: bytes, *, strict: bool,
     payload = _decode(body)
     sent_at = payload.get("sentAt")
     intake = Intake(sent_at=sent_at[:_SHOWN] if isinstance(sent_at, str) else None)
-    intake.problems += _body_problems(body, str(environ.get("CONTENT_TYPE", "")), strict)
+    intake.problems += _body_problems(body, str(environ.get("CONTENT_TYPE", "")), rules.strict)
     intake.problems += key_problems(environ.get("HTTP_AUTHORIZATION"), payload.get("writeKey"))
-    intake.problems += _sent_at_problems(sent_at, required=strict and call in BATCH_CALLS)
+    intake.problems += _sent_at_problems(sent_at, required=rules.strict and call in BATCH_CALLS)
     if retry_count(environ) is None:
         intake.problems.append(f"X-Retry-Count must be a whole number, not {_shown(environ['HTTP_X_RETRY_COUNT'])}")
     if call in BATCH_CALLS:
@@ -104,7 +120,7 @@ def take(call: str, environ: Mapping[str, object], body: bytes, *, strict: bool,
         if payload.get("type", call) != call:
             intake.problems.append(f"type must be {call!r} in a {call} call, not {_shown(payload['type'])}")
     retries = retry_count(environ) or 0
-    intake.events = [_event(message, shared, strict, now, number) for message in batch]
+    intake.events = [_event(message, shared, rules, now, number) for message in batch]
     for event in intake.events:
         event.retry = retries
     return intake
@@ -194,7 +210,7 @@ def _single(call: str, payload: Mapping[str, object]) -> dict[str, object]:
     return message
 
 
-def _event(message: object, shared: Mapping[str, object], strict: bool, now: float, number: int) -> Event:
+def _event(message: object, shared: Mapping[str, object], rules: Rules, now: float, number: int) -> Event:
     try:
         encoded = orjson.dumps(message)
     except TypeError:  # orjson reads 1,024 levels and writes 254.
@@ -204,7 +220,9 @@ def _event(message: object, shared: Mapping[str, object], strict: bool, now: flo
     if shared and fields:
         message = fields = _merged(fields, shared)
         encoded = orjson.dumps(message)
-    found = problems(message, strict=strict)
+    found = problems(message, strict=rules.strict)
+    if rules.plan is not None:
+        found += rules.plan.problems(fields)
     if size > MESSAGE_LIMIT:
         found.append(f"it has {size:,} bytes, over the limit of {MESSAGE_LIMIT:,}")
     kind = _text_of(fields, "type")

@@ -34,6 +34,8 @@ class LocalSegment:
     Args:
         strict: answer 400 to what breaks a rule of the API.
         db: keep the events in this file.
+        keep: the newest so many; 100,000 unless given.
+        plan: hold the events against the tracking plan in this file; needs the extra `cli`.
         port: 0 takes a free one; after `start` it is the port in use, which a later `start` takes again.
         certfile, keyfile: serve https with this certificate chain and key, in PEM.
         cafile: the bundle that shows the certificate to be good.
@@ -45,6 +47,8 @@ class LocalSegment:
         strict: bool = True,
         port: int = 0,
         db: str | os.PathLike[str] | None = None,
+        keep: int | None = None,
+        plan: str | os.PathLike[str] | None = None,
         certfile: str | os.PathLike[str] | None = None,
         keyfile: str | os.PathLike[str] | None = None,
         cafile: str | os.PathLike[str] | None = None,
@@ -53,12 +57,12 @@ class LocalSegment:
         self.url = ""
         self.cafile = None if cafile is None else os.fspath(cafile)
         self._options = ["--strict"] if strict else []
-        if db is not None:
-            self._options += ["--db", os.fspath(db)]
-        if certfile is not None:
-            self._options += ["--certfile", os.fspath(certfile)]
-        if keyfile is not None:
-            self._options += ["--keyfile", os.fspath(keyfile)]
+        given = {"--db": db, "--plan": plan, "--certfile": certfile, "--keyfile": keyfile}
+        for flag, path in given.items():
+            if path is not None:
+                self._options += [flag, os.fspath(path)]
+        if keep is not None:
+            self._options += ["--keep", str(keep)]
         self._process: subprocess.Popen[str] | None = None
         self._owner = 0
 
@@ -86,6 +90,11 @@ class LocalSegment:
     def running(self) -> bool:
         """True between `start` and the end of the server."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The server's process, once `start` or `launch` was called; 0 before."""
+        return 0 if self._process is None else self._process.pid
 
     def give_way(self) -> None:
         """Let other processes run first where there are fewer cores than work, so that what they measure is theirs."""

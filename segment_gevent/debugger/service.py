@@ -7,6 +7,7 @@ import signal
 import sys
 import webbrowser
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event
@@ -14,9 +15,13 @@ from gevent.event import Event
 from segment_gevent.debugger.app import App
 from segment_gevent.debugger.database import DatabaseError
 from segment_gevent.debugger.guard import Guard, is_loopback
+from segment_gevent.debugger.plan_file import PlanError
 from segment_gevent.debugger.server import Server, stop_at_end_of
 from segment_gevent.debugger.settings import Settings
 from segment_gevent.debugger.store import EventStore
+
+if TYPE_CHECKING:
+    from segment_gevent.debugger.plan import Plan
 
 BEYOND = (
     "WARNING: this server can be reached from beyond this machine. Whoever knows the token in its address reads every "
@@ -33,11 +38,12 @@ def serve(settings: Settings, announce: Callable[[str], object]) -> int:
     _stop_at_signals(stopped, settings.until_stdin_ends)
     token = None if is_loopback(settings.host) else secrets.token_urlsafe(24)
     try:
-        store = EventStore(settings.db)
-    except DatabaseError as error:
+        plan = None if settings.plan is None else _read_plan(settings.plan)
+        store = EventStore(settings.db, settings.keep)
+    except (DatabaseError, PlanError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    app = App(store, strict=settings.strict, guard=Guard(settings.hosts, token))
+    app = App(store, strict=settings.strict, plan=plan, guard=Guard(settings.hosts, token))
     server = Server(app, settings.host, settings.port, settings.certfile, settings.keyfile)
     try:
         server.start()
@@ -58,6 +64,14 @@ def serve(settings: Settings, announce: Callable[[str], object]) -> int:
     server.stop(timeout=0)
     store.close()
     return 0
+
+
+def _read_plan(path: str) -> Plan:
+    try:
+        from segment_gevent.debugger.plan import Plan
+    except ImportError as error:
+        raise PlanError(f"a tracking plan needs jsonschema-rs: pip install 'segment-gevent[cli]' ({error})") from error
+    return Plan.read(path)
 
 
 def _stop_at_signals(stopped: Event, until_stdin_ends: bool) -> None:

@@ -20,13 +20,13 @@ from segment_gevent.debugger.catalogue import properties_of
 from segment_gevent.debugger.counts import MAX_IDS, Counts
 from segment_gevent.debugger.database import Database, DatabaseError
 from segment_gevent.debugger.event import Event
+from segment_gevent.debugger.settings import KEEP
 
-MAX_EVENTS = 100_000
 MAX_BYTES = 256 * 1024 * 1024
 # Written in groups: a transaction costs some 0.1 ms, and more where it goes to a disk.
 WRITE_INTERVAL = 0.05
 # More than this waits only where the disk is slower than the network: then the senders wait too.
-_MAX_PENDING = 20_000
+_MAX_PENDING = 5000
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,7 +44,7 @@ class EventStore:
     def __init__(
         self,
         path: str | None = None,
-        max_events: int = MAX_EVENTS,
+        max_events: int = KEEP,
         max_bytes: int = MAX_BYTES,
         max_ids: int = MAX_IDS,
     ) -> None:
@@ -114,14 +114,15 @@ class EventStore:
     def keep_up(self) -> None:
         """Wait, cooperatively, where more events came than could be written. For who takes events in."""
         if len(self._pending) > _MAX_PENDING:
-            self.ask(_nothing)
+            with self._turn:
+                # Of many that waited for their turn the first has written for all: who reads comes next.
+                if len(self._pending) > _MAX_PENDING:
+                    self._at_once(_nothing)
 
     def ask(self, work: Callable[Concatenate[Database, P], R], *arguments: P.args, **named: P.kwargs) -> R:
         """Run `work` with the database in its thread, after all that was added before; waits cooperatively."""
         with self._turn:
-            events, self._pending = self._pending, []
-            answer: R = self._thread.apply(self._written, (events, self.floor, work, *arguments), named)
-        return answer
+            return self._at_once(work, *arguments, **named)
 
     def close(self) -> None:
         """Write what waits, and close the file; waits cooperatively."""
@@ -129,6 +130,12 @@ class EventStore:
             self._writer.kill()
         self.ask(Database.close)
         self._thread.kill()
+
+    def _at_once(self, work: Callable[Concatenate[Database, P], R], *arguments: P.args, **named: P.kwargs) -> R:
+        """`ask`, for who has the turn."""
+        events, self._pending = self._pending, []
+        answer: R = self._thread.apply(self._written, (events, self.floor, work, *arguments), named)
+        return answer
 
     def _written(
         self,

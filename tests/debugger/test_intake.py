@@ -19,7 +19,7 @@ def environ(**given: str) -> dict[str, str]:
 
 
 def take(call: str, body: bytes, given: dict[str, str] | None = None, *, strict: bool = True) -> intake.Intake:
-    return intake.take(call, environ() if given is None else given, body, strict=strict, now=1.0, number=7)
+    return intake.take(call, environ() if given is None else given, body, intake.Rules(strict), now=1.0, number=7)
 
 
 def basic(credentials: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from segment_gevent.debugger.settings import HOST, PORT, Settings
+from segment_gevent.debugger.settings import HOST, KEEP, PORT, Settings
 
 
 @click.command()
@@ -20,9 +21,15 @@ from segment_gevent.debugger.settings import HOST, PORT, Settings
     help="A name to be found under, besides the loopback's.",
 )
 @click.option("--db", type=click.Path(dir_okay=False), help="Keep the events in this file.  [default: in memory]")
+@click.option(
+    "--keep", type=click.IntRange(1), default=KEEP, show_default=True, metavar="N", help="Keep the newest so many."
+)
+@click.option(
+    "--plan", type=click.Path(dir_okay=False), metavar="FILE", help="Hold the events against a tracking plan."
+)
 @click.option("--strict", is_flag=True, help="Answer 400 to what breaks a rule of the API.")
 @click.option("--open", "open_", is_flag=True, help="Open the page in a browser.")
-def debugger(port: int, host: str, hosts: tuple[str, ...], db: str | None, strict: bool, open_: bool) -> None:
+def debugger(hosts: tuple[str, ...], open_: bool, **settings: Any) -> None:
     """Run a Segment of your own, and see every event as it arrives.
 
     It takes every call of Segment's API, checks each message, and shows them all on a page. Nothing leaves this
@@ -30,8 +37,7 @@ def debugger(port: int, host: str, hosts: tuple[str, ...], db: str | None, stric
     """
     from segment_gevent.debugger.service import serve
 
-    settings = Settings(host=host, port=port, hosts=hosts, db=db, strict=strict, open=open_)
-    sys.exit(serve(settings, _say))
+    sys.exit(serve(Settings(hosts=hosts, open=open_, **settings), _say))
 
 
 def _say(url: str) -> None:

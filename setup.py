@@ -27,6 +27,7 @@ test = [
     "hypothesis",
     'locust; python_version >= "3.11"',  # none for the lowest gevent
     "numpy",
+    "openapi-spec-validator",
     "pydantic>=2",
     "pyramid",
     "pytest>=8",

@@ -7,6 +7,8 @@ own and asks it what it got, for tests and for the demo. Importing this package 
     service.py  the same as a program, set up and ended  settings.py  what it is asked to be
     app.py      the WSGI application: what a request becomes, and its answer
     control.py  the API for tests, tools and the page, under `/_/`
+    routes.py   what a route of it is                schemas.py  what it takes and answers
+    openapi.py  its description
     guard.py    who may use that API                    static.py   the page's built files
     stream.py   what arrives, as it arrives
     answer.py   an answer: status, headers, body        shown.py    an event as JSON

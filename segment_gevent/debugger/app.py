@@ -23,7 +23,7 @@ from segment_gevent.debugger.store import EventStore
 
 HANG_UP = "segment_gevent.hang_up"
 _TAKEN = {"success": True}
-_ABOUT = {"name": "segment-gevent", "events": "/_/events", "summary": "/_/summary"}
+_ABOUT = {"name": "segment-gevent", "events": "/_/events", "summary": "/_/summary", "api": "/_/openapi.json"}
 # Browsers ask before they send JSON to another origin; only the intake may be reached from there, never `/_/`.
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT = {
@@ -115,7 +115,8 @@ class App:
         if fault.drop == "after":
             self._drop(environ, entry)
         if fault.status is not None and answer.status == 200:
-            answer = json_answer(fault.status, {"success": fault.takes, "error": "a fault that was asked for"}, _CORS)
+            refusal = _refusal(fault.status, ["a fault that was asked for"])
+            answer = json_answer(fault.status, _TAKEN, _CORS) if fault.takes else refusal
         answer.headers.update(fault.headers)
         return answer
 

@@ -1,38 +1,26 @@
-"""The local Segment's own API, under `/_/`: what arrived, and what shall go wrong.
-
-GET    /_/events     filters type, event, user, valid, text, since, until, after, upto, batch; limit, offset, order
-GET    /_/stream     the same filters: what arrives, as server-sent events
-GET    /_/summary    counts since the last reset
-GET    /_/names      the names of events, with their properties
-GET    /_/user       the events of one person, under all ids that belong together; id, limit, offset
-GET    /_/requests   the requests, newest first; limit, offset, number
-GET    /_/about      what this server is, and how it was started
-GET    /_/wait       until `count` distinct messages, `requests` requests and `held` held answers; timeout in seconds
-POST   /_/reset      forget all of it, faults included
-GET    /_/faults, PUT /_/faults, POST /_/faults, DELETE /_/faults   the answers to come that go wrong
-POST   /_/release    let go of the held answers
-"""
+"""The local Segment's own API, under `/_/`: what arrived, and what shall go wrong. Its table of routes is `_table`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 
-from segment_gevent.debugger import body, stream, visitor
+from segment_gevent.debugger import body, openapi, stream, visitor
 from segment_gevent.debugger.answer import Answer, json_answer
 from segment_gevent.debugger.database import Database, Kept
 from segment_gevent.debugger.faults import Fault, FaultError, parse_faults
 from segment_gevent.debugger.query import Query, QueryError
+from segment_gevent.debugger.routes import EVENT_STREAM, Route, by_path
+from segment_gevent.debugger.schemas import FILTERS, ID, LIMIT, NUMBER, OFFSET, UNTIL
 from segment_gevent.debugger.shown import shown
-from segment_gevent.debugger.state import State
+from segment_gevent.debugger.state import MAX_WAIT, State
 from segment_gevent.version import __version__
 
 PREFIX = "/_/"
-MAX_WAIT = 600.0
 _DEFAULT_LIMIT = 100
 _BODY_LIMIT = 1024 * 1024
 
@@ -43,35 +31,42 @@ class Control:
     def __init__(self, state: State, about: Mapping[str, object]) -> None:
         self._state = state
         self._about_start = dict(about)
-        self._routes: dict[str, dict[str, Callable[[Mapping[str, Any]], Answer]]] = {
-            "events": {"GET": self._events},
-            "stream": {"GET": self._stream},
-            "summary": {"GET": self._summary},
-            "names": {"GET": self._names},
-            "user": {"GET": self._user},
-            "about": {"GET": self._about},
-            "requests": {"GET": self._requests},
-            "wait": {"GET": self._wait},
-            "reset": {"POST": self._reset},
-            "faults": {
-                "GET": self._get_faults,
-                "PUT": self._put_faults,
-                "POST": self._add_faults,
-                "DELETE": self._delete_faults,
-            },
-            "release": {"POST": self._release},
-        }
+        table = self._table()
+        self._routes = by_path(table)
+        self._description = openapi.describe(PREFIX, table)
+
+    def _table(self) -> list[Route]:
+        found = (LIMIT, OFFSET)
+        return [
+            Route("GET", "events", self._events, "The events, newest first.", "Events", FILTERS),
+            Route(
+                "GET", "stream", self._stream, "What arrives, as it arrives.", None, FILTERS, media_type=EVENT_STREAM
+            ),
+            Route("GET", "summary", self._summary, "Counts since the last reset.", "Summary"),
+            Route("GET", "names", self._names, "The names of events, with their properties.", "Names"),
+            Route("GET", "user", self._user, "One person's events, under all their ids.", "Person", (ID, *found)),
+            Route("GET", "requests", self._requests, "The requests, newest first.", "Requests", (*found, NUMBER)),
+            Route("GET", "wait", self._wait, "Answers when so much has come, or late.", "Waited", UNTIL),
+            Route("GET", "about", self._about, "What this server is, and how it was started.", "About"),
+            Route("GET", "openapi.json", self._openapi, "This description.", "Description"),
+            Route("GET", "faults", self._get_faults, "The answers to come that go wrong.", "Faults"),
+            Route("PUT", "faults", self._put_faults, "These go wrong, and no others.", "Waiting", body="Faults"),
+            Route("POST", "faults", self._add_faults, "These go wrong too, later.", "Waiting", body="Faults"),
+            Route("DELETE", "faults", self._delete_faults, "All goes well again."),
+            Route("POST", "release", self._release, "Lets go of the answers that a fault holds.", "Released"),
+            Route("POST", "reset", self._reset, "Forgets everything, faults included."),
+        ]
 
     def answer(self, environ: Mapping[str, Any]) -> Answer:
         """The answer to one request. Switches greenlets while it reads a body, asks the store, or waits."""
         methods = self._routes.get(str(environ["PATH_INFO"])[len(PREFIX) :])
         if methods is None:
             return json_answer(404, {"error": f"nothing here; there are {', '.join(self._routes)}"})
-        handle = methods.get(str(environ["REQUEST_METHOD"]))
-        if handle is None:
+        route = methods.get(str(environ["REQUEST_METHOD"]))
+        if route is None:
             return json_answer(405, {"error": f"only {', '.join(methods)}"}, {"Allow": ", ".join(methods)})
         try:
-            return handle(environ)
+            return route.handle(environ)
         except (QueryError, FaultError, orjson.JSONDecodeError) as error:
             return json_answer(400, {"error": str(error)})
         except body.BodyError as error:
@@ -83,7 +78,7 @@ class Control:
 
     def _stream(self, environ: Mapping[str, Any]) -> Answer:
         frames = stream.frames(self._state, Query.parse(_parameters(environ)))
-        return Answer(200, headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}, stream=frames)
+        return Answer(200, headers={"Content-Type": EVENT_STREAM, "Cache-Control": "no-store"}, stream=frames)
 
     def _summary(self, _environ: Mapping[str, Any]) -> Answer:
         return json_answer(200, {**self._state.store.counts.summary(), "requests": self._state.journal.total})
@@ -112,6 +107,9 @@ class Control:
         store = self._state.store
         kept = {"db": store.path, "capacity": store.max_events, "writable": True}
         return json_answer(200, {"version": __version__, **self._about_start, **kept})
+
+    def _openapi(self, _environ: Mapping[str, Any]) -> Answer:
+        return json_answer(200, self._description)
 
     def _wait(self, environ: Mapping[str, Any]) -> Answer:
         numbers = _numbers(_parameters(environ), "count", "requests", "held", "timeout")

@@ -11,6 +11,9 @@ from segment_gevent.debugger.faults import Faults
 from segment_gevent.debugger.journal import Journal
 from segment_gevent.debugger.store import EventStore
 
+# Seconds that one may ask to wait, at most.
+MAX_WAIT = 600.0
+
 
 class State:
     """Shared by the intake and the control API of one server. `changes` counts up with every change."""

@@ -115,12 +115,10 @@ def test_what_breaks_the_apis_rules_is_left_to_them(fields: dict[str, Any]) -> N
 
 def test_problems_are_bounded_in_number_and_length() -> None:
     """Long values are cut within, so that the words about them can be read."""
-    broken = order(total=["z" * 10_000], products=[7] * 1000)
-    found = plan().problems(broken)
-    assert len(found) == 10
-    (about_total,) = (each for each in found if "total" in each)
-    assert about_total.endswith('z"] is not of type "number"')
-    assert len(about_total) < 250
+    assert len(plan().problems(order(total=1, products=[7] * 1000))) == 10
+    (found,) = plan().problems(order(total=["z" * 10_000]))
+    assert found.endswith('z"] is not of type "number"')
+    assert len(found) < 250
 
 
 def test_names_made_up_without_end_are_told_and_not_remembered() -> None:
@@ -135,7 +133,7 @@ def test_names_made_up_without_end_are_told_and_not_remembered() -> None:
     ("schema", "words"),
     [
         ({"type": "strin"}, "the schema of the event 'A' is not valid at type: "),
-        ({"properties": {"x": {"pattern": "("}}}, "not valid at properties.x.pattern: "),
+        ({"properties": {"x": {"pattern": "("}}}, "not valid at properties.x"),
         ({"$schema": "http://example.org/mine"}, "http://example.org/mine"),
         ({"$ref": "#/$defs/none"}, "/defs/none|defs/none"),
         ({"$ref": "http://127.0.0.1:9/x.json"}, "may only point into its own schema"),

@@ -10,6 +10,7 @@ own and asks it what it got, for tests and for the demo. Importing this package 
     routes.py   what a route of it is                schemas.py  what it takes and answers
     openapi.py  its description
     guard.py    who may use that API                    static.py   the page's built files
+    cors.py     what browsers may send from elsewhere
     stream.py   what arrives, as it arrives
     answer.py   an answer: status, headers, body        shown.py    an event as JSON
     body.py     bytes of a request, bounded             clock.py    times as JSON

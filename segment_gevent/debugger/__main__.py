@@ -22,13 +22,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keyfile", help="its private key, unless it is in the same file")
     parser.add_argument("--strict", action="store_true", help="answer 400 to what breaks a rule of the API")
     parser.add_argument("--db", metavar="FILE", help="keep the events in this file (default: in memory)")
-    parser.add_argument("--keep", type=int, default=KEEP, metavar="N", help="the newest so many (default: %(default)s)")
+    parser.add_argument(
+        "--keep", type=_count, default=KEEP, metavar="N", help="the newest so many (default: %(default)s)"
+    )
     parser.add_argument("--plan", metavar="FILE", help="hold the events against this tracking plan")
     parser.add_argument("--allow-host", metavar="NAME", dest="hosts", action="append", default=[], help="be found here")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--until-stdin-ends", action="store_true", help="end with the process that started this")
     options = vars(parser.parse_args(arguments))
     return serve(Settings(**{**options, "hosts": tuple(options["hosts"])}), _print)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+    return int(text)
 
 
 def _print(url: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 
-from segment_gevent.debugger import body, intake, static
+from segment_gevent.debugger import body, cors, intake, static
 from segment_gevent.debugger.answer import Answer, json_answer
 from segment_gevent.debugger.control import PREFIX, Control
 from segment_gevent.debugger.faults import Fault
@@ -24,14 +24,6 @@ from segment_gevent.debugger.store import EventStore
 HANG_UP = "segment_gevent.hang_up"
 _TAKEN = {"success": True}
 _ABOUT = {"name": "segment-gevent", "events": "/_/events", "summary": "/_/summary", "api": "/_/openapi.json"}
-# Browsers ask before they send JSON to another origin; only the intake may be reached from there, never `/_/`.
-_CORS = {"Access-Control-Allow-Origin": "*"}
-_PREFLIGHT = {
-    **_CORS,
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "authorization, content-encoding, content-type, x-retry-count",
-    "Access-Control-Max-Age": "600",
-}
 
 
 class HungUpError(ConnectionResetError):
@@ -89,7 +81,7 @@ class App:
     def _call(self, environ: dict[str, Any]) -> Answer:
         method, call = environ["REQUEST_METHOD"], intake.endpoint(environ["PATH_INFO"])
         if method == "OPTIONS" and call is not None:
-            return Answer(204, headers=dict(_PREFLIGHT))
+            return Answer(204, headers=cors.preflight(environ))
         entry = self.state.journal.open(environ, self._clock())
         if call is None:
             answer = _refusal(404, ["Segment has no such path"])
@@ -116,7 +108,7 @@ class App:
             self._drop(environ, entry)
         if fault.status is not None and answer.status == 200:
             refusal = _refusal(fault.status, ["a fault that was asked for"])
-            answer = json_answer(fault.status, _TAKEN, _CORS) if fault.takes else refusal
+            answer = json_answer(fault.status, _TAKEN, cors.HEADERS) if fault.takes else refusal
         answer.headers.update(fault.headers)
         return answer
 
@@ -150,7 +142,7 @@ class App:
             for event in taken.events:
                 self.state.store.add(event)
             self.state.store.keep_up()
-        return json_answer(200, _TAKEN, _CORS)
+        return json_answer(200, _TAKEN, cors.HEADERS)
 
     def _end(self, entry: Entry) -> None:
         entry.duration = max(0.0, self._clock() - entry.received_at)
@@ -164,4 +156,4 @@ class App:
 
 def _refusal(status: int, problems: list[str], headers: dict[str, str] | None = None, *, close: bool = False) -> Answer:
     value = {"success": False, "error": problems[0], "problems": problems}
-    return json_answer(status, value, {**_CORS, **(headers or {})}, close=close)
+    return json_answer(status, value, {**cors.HEADERS, **(headers or {})}, close=close)

@@ -120,7 +120,8 @@ def _order(name: str, value: str) -> str:
 
 def _moment(name: str, value: str) -> float:
     try:
-        return parse_time(value)
+        # The plus of an offset, left as it is in a URL, is a space.
+        return parse_time(re.sub(r" (\d\d:?\d\d)$", r"+\1", value))
     except ValueError:
         raise QueryError(f"{name} is an ISO 8601 time with its zone, not {value!r}") from None
 

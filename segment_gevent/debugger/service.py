@@ -59,11 +59,16 @@ def serve(settings: Settings, announce: Callable[[str], object]) -> int:
     announce(url)
     if settings.open:
         # A browser in the terminal would hold up the hub for as long as it is open.
-        gevent.get_hub().threadpool.spawn(webbrowser.open, url)
+        gevent.get_hub().threadpool.spawn(_open, url)
     stopped.wait()
     server.stop(timeout=0)
     store.close()
     return 0
+
+
+def _open(url: str) -> None:
+    if not webbrowser.open(url):
+        sys.stderr.write(f"no browser was found to open {url}\n")
 
 
 def _read_plan(path: str) -> Plan:

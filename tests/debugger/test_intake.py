@@ -159,6 +159,27 @@ def test_both_sides_of_the_limit_of_messages() -> None:
     assert "2,501 messages" in problem
 
 
+def test_far_more_messages_than_the_limit_are_not_looked_at() -> None:
+    """Millions fit into a body, and each would cost a hundred times its bytes."""
+    small = message()
+    assert len(take("batch", batch(*[small] * intake.MOST_MESSAGES)).events) == intake.MOST_MESSAGES
+    with pytest.raises(intake.IntakeError, match="25,001 messages"):
+        take("batch", batch(*[7] * (intake.MOST_MESSAGES + 1)))
+
+
+def test_a_large_context_for_many_messages_is_not_multiplied_without_end() -> None:
+    """A body of megabytes would become gigabytes of messages."""
+    with pytest.raises(intake.IntakeError, match="over 67,108,864 bytes"):
+        take("batch", batch(*[message()] * 1000, context={"text": "x" * 100_000}))
+
+
+def test_the_content_type_of_browsers_is_fine() -> None:
+    """Segment's library for them says text/plain, and asks no preflight for it; only a browser names its origin."""
+    given = {**environ(CONTENT_TYPE="text/plain;charset=UTF-8"), "HTTP_ORIGIN": "https://shop.example"}
+    assert take("track", orjson.dumps(message()), given).valid
+    assert not take("track", orjson.dumps(message()), environ(CONTENT_TYPE="text/plain")).valid
+
+
 def test_a_bad_message_is_told_by_its_place() -> None:
     """Its neighbours are valid; the summary of problems says where it stands."""
     taken = take("batch", batch(message(1), message(2, event=""), 7))

@@ -210,3 +210,32 @@ sys.exit(main(["--port", "0", "--until-stdin-ends"]))
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("http://127.0.0.1:")
+
+
+def test_it_opens_the_page_in_a_browser(tmp_path: Path) -> None:
+    """The one that is set up, at the address that it prints."""
+    browser, told = tmp_path / "browser", tmp_path / "told"
+    browser.write_text(f'#!/bin/sh\necho "$1" >{told}\n')
+    browser.chmod(0o755)
+    os.mkfifo(told)
+    with subprocess.Popen(
+        [sys.executable, "-m", "segment_gevent.debugger", "--port", "0", "--open", "--until-stdin-ends"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": ROOT, "BROWSER": str(browser)},
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        assert told.read_text() == server.stdout.readline()
+
+
+def test_a_number_of_events_to_keep_is_one(capfd: pytest.CaptureFixture[str]) -> None:
+    """And the newest so many are kept."""
+    with LocalSegment(keep=2) as server, Connection(server.url) as connection:
+        connection.request("POST", "/v1/batch", batch(*(message(number) for number in range(5))), headers())
+        assert [each["message"]["messageId"] for each in server.events()] == ["id-4", "id-3"]
+        assert server.summary()["total"] == 5
+        assert server.ask("GET", "/_/about")["capacity"] == 2
+    with pytest.raises(RuntimeError, match="ended with 2"):
+        LocalSegment(keep=0).start()
+    assert "a whole number from 1 on, not '0'" in capfd.readouterr().err

@@ -43,6 +43,7 @@ def database() -> Iterator[Database]:
         ({"text": "gr_n"}, []),
         ({"since": "1970-01-01T00:03:20Z"}, [BOB]),
         ({"since": "1970-01-01T01:03:20.001+01:00"}, []),
+        ({"since": "1970-01-01T01:03:20 01:00"}, [BOB]),  # what a plus in a URL becomes
         ({"type": "page", "user": "ada"}, []),
         ({"type": ""}, [BOB, ADA]),
         ({"until": "1970-01-01T00:03:20Z"}, [ADA]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from segment_gevent import api as _api
 from segment_gevent.api import (
     alias,
+    diagnose,
     flush,
     group,
     health,
@@ -52,6 +53,8 @@ __all__ = [
     "Client",
     "ConfigError",
     "DeliveryError",
+    "Diagnosis",
+    "Finding",
     "Health",
     "NotInitializedError",
     "Options",
@@ -67,6 +70,7 @@ __all__ = [
     "carry_context",
     "clear_context",
     "default_client",
+    "diagnose",
     "flush",
     "group",
     "health",
@@ -86,6 +90,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from segment_gevent.diagnosis.finding import Finding
+    from segment_gevent.diagnosis.report import Diagnosis
+
     stats: Stats
     default_client: Client | None
 
@@ -96,6 +103,14 @@ def __getattr__(name: str) -> object:
         return _api.stats()
     if name == "default_client":
         return _api.default_client()
+    if name == "Diagnosis":
+        from segment_gevent.diagnosis.report import Diagnosis  # few programs name the types
+
+        return Diagnosis
+    if name == "Finding":
+        from segment_gevent.diagnosis.finding import Finding
+
+        return Finding
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,16 +6,19 @@ import inspect
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from segment_gevent.checks import duration
 from segment_gevent.client import Client
 from segment_gevent.counters import Health, Stats
 from segment_gevent.delivery.reporter import Callbacks, OnDrop, OnFailure, OnSuccess, listen
-from segment_gevent.errors import NotInitializedError
+from segment_gevent.errors import NotInitializedError, ValidationError
 from segment_gevent.options import Options, Seconds
 from segment_gevent.signatures import takes_options
+
+if TYPE_CHECKING:
+    from segment_gevent.diagnosis.report import Diagnosis
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -141,6 +144,31 @@ def _each(method: Callable[[Client, float], bool], timeout: float) -> bool:
     answers = [method(client, max(0.0, deadline - time.monotonic())) for client in [_initialized(), *_replaced]]
     _forget_drained()
     return all(answers)
+
+
+def diagnose(client: Client | None = None, *, network: bool = True, within: Seconds = 10) -> Diagnosis:
+    """Look at the process in which it is called, as `segment-gevent doctor` does, and say what is wrong.
+
+    Patches and the order of imports, gevent's resolver and loop, the server around, versions, the write key's shape,
+    options, proxies, certificates, the spool, the OAuth key, and the ways to the servers. No event is sent, and no
+    secret is shown. For start-up, a shell and an admin page: it takes some 0.1 s of CPU, and the network's time.
+
+    Args:
+        client: whose options and counts to look at; left out, the default client, before `initialize` the environment.
+        network: False leaves the servers alone, switches greenlets for some turns of the loop at most, and imports
+            neither ssl nor requests. True imports them, as the first send does: call it after any monkey-patching. In
+            the hub, where nothing can wait, it is False.
+        within: seconds or a timedelta that the way to each server may take.
+
+    Raises:
+        ValidationError: an argument is of a wrong type.
+    """
+    if client is not None and not isinstance(client, Client):
+        raise ValidationError(f"client must be a Client, not {type(client).__name__}")
+    limit = duration(within, 10.0)
+    from segment_gevent.diagnosis.examination import diagnose as examine  # few processes ever ask
+
+    return examine(client or _default, network=network, within=limit)
 
 
 def on_success(callback: OnSuccess) -> OnSuccess:

@@ -29,6 +29,7 @@ LAYERS = (
     ("delivery", "editing"),
     ("signatures",),
     ("client",),
+    ("diagnosis",),
     ("api",),
     ("",),
     ("debugger", "contrib", "testing", "analytics"),
@@ -47,6 +48,7 @@ OPEN_TO_THE_COMMAND = {
     ("cli.listener", "delivery.retry"),
     ("cli.importing.fates", "delivery.retry"),
     ("cli.replay", "delivery.spool"),
+    ("cli.doctor", "diagnosis.examination"),
 }
 
 # And the recorder, which takes the place of a pipeline.
@@ -160,7 +162,7 @@ def test_only_delivery_and_the_edges_know_gevent_and_requests() -> None:
         if each.imported.partition(".")[0] in {"gevent", "greenlet", "requests", "urllib3", "ssl"}
         and not each.is_for_types
     }
-    assert knowing <= {"delivery", *EDGES}
+    assert knowing <= {"delivery", "diagnosis", *EDGES}
 
 
 def test_events_are_pure() -> None:
@@ -176,6 +178,16 @@ def test_events_are_pure() -> None:
         if isinstance(node, ast.Call)
     }
     assert (touched, called & clocks) == (set(), set())
+
+
+def test_a_doctors_checks_are_pure() -> None:
+    """What facts mean is said of facts alone: no check looks at the process, the disk or the network by itself."""
+    allowed = {"__future__", "collections.abc", "itertools", "re", "urllib.parse"}
+    used = {each.imported for each in imports() if each.importer.startswith("diagnosis.checks")}
+    assert {name for name in used if not name.startswith("segment_gevent")} <= allowed
+    ours = {name.removeprefix("segment_gevent.") for name in used if name.startswith("segment_gevent")}
+    assert {layer(name) for name in ours} <= {"diagnosis", "options", "counters", "words"}
+    assert not [name for name in ours if name.startswith("diagnosis.gathering")]
 
 
 def test_no_submodule_shadows_a_public_name() -> None:

@@ -6,6 +6,7 @@ demo/     `segment-gevent demo`: a shop, its visitors, a local Segment, and a re
 spool.py  `segment-gevent spool`: what is on disk, shown, saved or deleted
 replay.py `segment-gevent spool replay`: what is on disk, sent
 importing/ `segment-gevent import`: files as lines, lines as calls, and each line's fate
+doctor.py `segment-gevent doctor`: the environment examined, and shown
 listener.py hears why a client's delivery fails
 flags.py  the flags of a command that sends, made from the options
 """

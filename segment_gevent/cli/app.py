@@ -6,6 +6,7 @@ import click
 
 from segment_gevent.cli.commands.debugger import debugger
 from segment_gevent.cli.commands.demo import demo
+from segment_gevent.cli.commands.doctor import doctor
 from segment_gevent.cli.commands.importing import import_files
 from segment_gevent.cli.commands.message import MESSAGE_COMMANDS
 from segment_gevent.cli.commands.spool import spool
@@ -22,5 +23,6 @@ commands.add_command(demo)
 commands.add_command(spool)
 commands.add_command(debugger)
 commands.add_command(import_files)
+commands.add_command(doctor)
 for command in MESSAGE_COMMANDS:
     commands.add_command(command)

@@ -237,6 +237,11 @@ def register(pipeline: Pipeline) -> None:
     _hook_end_of_multiprocessing()
 
 
+def is_hooked() -> bool:
+    """Whether forks and the end of the process are noticed, as from the first client on."""
+    return _is_hooked
+
+
 def inherits(heir: Heir) -> None:
     """Have `heir` look, in every uWSGI worker, for what the master left behind."""
     _heirs.add(heir)

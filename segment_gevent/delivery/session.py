@@ -89,7 +89,7 @@ class Session:
         self._url = str(prepared.url)
         self._target = prepared.path_url
         self._timeout = timeout
-        proxy = _proxy_for(self._url, proxies)
+        proxy = proxy_for(self._url, proxies)
         self._proxies = {"all": proxy} if proxy else {}
         self._adapter = GeventAdapter(network, tls=any(u.startswith("https:") for u in (self._url, proxy or "")))
         self._head: Head | None = None  # the last one: it changes with the token, and for a retry
@@ -144,7 +144,7 @@ class Session:
         return exchange(pool, self._head, body)
 
 
-def _proxy_for(url: str, proxies: Mapping[str, str] | None) -> str | None:
+def proxy_for(url: str, proxies: Mapping[str, str] | None) -> str | None:
     """The one proxy on the way to `url`, with its scheme."""
     chosen = select_proxy(url, dict(get_environ_proxies(url) if proxies is None else proxies))
     if not chosen:

@@ -16,7 +16,7 @@ from types import ModuleType
 
 def server() -> ModuleType | None:
     """The module that exists inside a uWSGI server only; None also where that runs another loop than gevent's."""
-    uwsgi = _module()
+    uwsgi = module()
     return uwsgi if uwsgi is not None and _turns_hub(uwsgi) else None
 
 
@@ -26,7 +26,7 @@ def lacks_hub() -> bool:
     Its end can't be used either: without the gevent loop it calls `uwsgi.atexit` and the interpreter's exit handlers
     from a C signal handler, without the GIL, and any use of a greenlet there is a segmentation fault.
     """
-    uwsgi = _module()
+    uwsgi = module()
     return uwsgi is not None and not _turns_hub(uwsgi)
 
 
@@ -34,7 +34,8 @@ def _turns_hub(uwsgi: ModuleType) -> bool:
     return getattr(uwsgi, "loop", None) in (b"gevent", "gevent")
 
 
-def _module() -> ModuleType | None:
+def module() -> ModuleType | None:
+    """The module that exists inside a uWSGI server only, whatever loop it runs."""
     try:
         return import_module("uwsgi")
     except ImportError:

@@ -1,0 +1,130 @@
+"""The examination: facts are gathered, checked and reported."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from segment_gevent.client import Client
+from segment_gevent.delivery import lifecycle
+from segment_gevent.delivery.token_request import token_url
+from segment_gevent.diagnosis import checks, gathering
+from segment_gevent.diagnosis.facts import Facts, Journey, Log, OAuth
+from segment_gevent.diagnosis.finding import Finding
+from segment_gevent.diagnosis.report import Diagnosis
+from segment_gevent.errors import ConfigError
+from segment_gevent.options import Options
+
+
+def diagnose(client: Client | None, *, network: bool, within: float) -> Diagnosis:
+    """Examine the process in which it is called, with the options of `client`; without one, with the environment's."""
+    if client is None:
+        facts = replace(process_facts(*usable({})), is_initialized=False)
+    else:
+        facts = replace(process_facts(client.options), stats=client.stats, health=client.health())
+    return examine(with_ways(facts, within) if network and not lifecycle.in_hub() else facts)
+
+
+def usable(given: Mapping[str, Any]) -> tuple[Options, str]:
+    """The options that are given, and ""; where they raise, those that can be used each by itself, and the error."""
+    try:
+        return Options(**given), ""
+    except ConfigError as error:
+        problem = str(error)
+    good: dict[str, Any] = {}
+    for name, value in [*given.items()] * 2:  # twice: one may make up for what the environment has
+        try:
+            Options(**{**good, name: value, "enabled": False})
+        except ConfigError:
+            continue
+        good[name] = value
+    try:
+        return Options(**{**good, "enabled": False}), problem
+    except ConfigError:  # of the environment's
+        return Options("unknown", host="https://api.segment.io", **{**good, "enabled": False}), problem
+
+
+def process_facts(
+    options: Options, problem: str = "", *, is_application: bool = True, opens_files: bool = False
+) -> Facts:
+    """Facts of the process and its files; imports neither ssl nor requests.
+
+    Args:
+        problem: why the options that were meant can't be used.
+        is_application: whether the application runs in this process.
+        opens_files: whether to look into the spool's files, which blocks.
+    """
+    environment = dict(os.environ)
+    return Facts(
+        options=options,
+        problem=problem,
+        patching=gathering.patching.patching(is_application=is_application),  # first: what follows imports
+        loop=gathering.loop.loop(),
+        server=gathering.server.server(),
+        fork=gathering.server.fork(),
+        versions=gathering.versions.versions(),
+        proxies=gathering.ways.proxies(options, environment),
+        trust=gathering.ways.trust(options, environment),
+        key=gathering.ways.key(options, environment, is_needed=options.enabled or bool(problem)),
+        spool=gathering.disk.spool(options, opens_files=opens_files),
+        oauth=gathering.disk.oauth(options),
+        log=_log(options),
+    )
+
+
+def with_ways(facts: Facts, within: float) -> Facts:
+    """The same, and the ways to the servers, of `within` seconds at most each; imports requests, and switches."""
+    options = facts.options
+    if options.transport is not None:
+        return facts
+    try:
+        from segment_gevent.diagnosis.gathering import journey
+    except Exception as error:  # as requests 2.32.3 where the process was patched after urllib3's import
+        words = f"requests cannot be imported: {type(error).__name__}: {error}"
+        return replace(facts, journeys=(Journey(options.host, failure="transport", words=words),))
+    ways: list[Journey] = [journey.travel(f"{options.host}/v1/batch", options, purpose="events", within=within)]
+    oauth = facts.oauth
+    if oauth is not None and not oauth.problem:
+        ways.append(journey.travel(token_url(options.oauth_auth_server), options, purpose="tokens", within=within))
+        if not ways[-1].failure:
+            oauth = _with_token(oauth, journey.ask_for_token(options, within))
+    return replace(facts, journeys=tuple(ways), oauth=oauth, proxies=journey.choice(facts.proxies, options))
+
+
+def _with_token(oauth: OAuth, problem: str) -> OAuth:
+    return replace(oauth, has_token=not problem, token_problem=problem)
+
+
+def examine(facts: Facts) -> Diagnosis:
+    """What the facts mean. Pure."""
+    return Diagnosis(tuple(_findings(facts)))
+
+
+def _findings(facts: Facts) -> Iterator[Finding]:
+    options = facts.options
+    yield from checks.patching.findings(facts.patching, facts.server)
+    yield from checks.loop.findings(facts.loop)
+    yield from checks.server.findings(facts.server, facts.fork, options)
+    yield from checks.versions.findings(facts.versions, facts.patching)
+    yield from checks.key.findings(facts.key)
+    yield from checks.options.findings(options, facts.problem, is_initialized=facts.is_initialized, log=facts.log)
+    if facts.oauth is not None:
+        yield from checks.oauth.findings(facts.oauth)
+    if facts.spool is not None:
+        yield from checks.spool.findings(facts.spool)
+    yield from checks.proxies.findings(facts.proxies)
+    yield from checks.trust.findings(facts.trust)
+    for journey in facts.journeys:
+        yield from checks.reaching.findings(journey, facts.trust)
+    yield from checks.clock.findings(facts.journeys)
+    if facts.stats is not None and facts.health is not None and options.enabled:
+        yield from checks.delivery.findings(facts.stats, facts.health)
+
+
+def _log(options: Options) -> Log:
+    logger = logging.getLogger("segment_gevent")
+    hides = not options.log or options.log_level > logging.WARNING or not logger.isEnabledFor(logging.WARNING)
+    return Log(is_disabled=logger.disabled, hides_warnings=hides)

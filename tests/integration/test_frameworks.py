@@ -1,7 +1,8 @@
-"""Flask and Django under gunicorn's gevent worker: whose events arrive, and what is known of their requests."""
+"""Web frameworks under gunicorn's gevent worker: whose events arrive, and what is known of their requests."""
 
 from __future__ import annotations
 
+import http.client
 import signal
 import sys
 import urllib.error
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from servers.arrivals import Arrivals
@@ -82,6 +84,45 @@ def test_flask(arrivals: Arrivals) -> None:
         "identify": of("/login", "7"),
         "stream-with-context": of("/stream-with-context", "7"),
     }
+
+
+class Connection:
+    """One connection that is kept alive, which a gevent worker serves in one greenlet."""
+
+    def __init__(self, server: WebServer) -> None:
+        self._http = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=20)
+
+    def get(self, path: str) -> int:
+        self._http.request("GET", path, headers={"Cookie": f"{COOKIE}; user=7", "X-Forwarded-For": "192.0.2.1"})
+        answer = self._http.getresponse()
+        answer.read()
+        self.is_kept = self._http.sock is not None
+        return answer.status
+
+    def close(self) -> None:
+        self._http.close()
+
+
+@pytest.mark.parametrize("site", ["pyramid_site", "bottle_site", "plain_site"])
+def test_any_wsgi_application(arrivals: Arrivals, site: str) -> None:
+    """Views, streams and exceptions have the request's bindings, and none is left in the greenlet after them."""
+    with gunicorn({**arrivals.environment}, app=f"wsgi_sites:{site}", workers=1) as server:
+        connection = Connection(server)
+        assert [connection.get(path) for path in ("/plain", "/stream")] == [200, 200]
+        assert connection.get("/fail") == 500
+        assert connection.is_kept
+        assert connection.get("/outside") == 200
+        connection.close()
+        arrived = end(server, arrivals)
+    outsides = [arrived.pop(f"outside of {status}") for status in (500, 200)]
+    assert {event: known(message) for event, message in arrived.items()} == {
+        "plain": of("/plain", "7"),
+        "stream": of("/stream", "7"),
+        "fail": of("/fail", "somebody else"),
+    }
+    for outside in outsides:
+        assert (outside.get("userId"), outside["anonymousId"]) == (None, "outsider")
+        assert set(outside["context"]) == {"library"}
 
 
 @pytest.fixture

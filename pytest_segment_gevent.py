@@ -28,5 +28,5 @@ def pytest_runtest_makereport(
     report = yield
     events: Any = getattr(item, "funcargs", {}).get("segment_events")
     if events is not None and call.when == "call" and report.failed:
-        report.sections.append(("segment_events", "\n".join(filter(None, [repr(events), events.difference]))))
+        report.sections.append(("segment_events", events.report()))
     return report

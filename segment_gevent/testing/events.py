@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 import orjson
 
 from segment_gevent.events.encoding import encode
+from segment_gevent.words import counted
 
 Message = dict[str, Any]
 Path = tuple[str, ...]
@@ -22,6 +24,15 @@ _FIELDS = {
     "previous_id": "previousId",
     "message_id": "messageId",
 }
+_OF_MESSAGES = {
+    *_FIELDS.values(),
+    *("type", "event", "name", "category", "properties", "traits", "context", "integrations", "timestamp"),
+}
+_UNTOLD = ("type", "messageId", "timestamp", "integrations")
+_SHOWN = 20
+"""Messages that a report shows, at most."""
+_LONGEST_LINE = 1_000
+"""Characters of each."""
 _MISSING = object()
 
 
@@ -47,7 +58,9 @@ class Match(Sequence[Message]):
         return len(self._messages)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} found>" if self._messages else f"<none: {' '.join(self.difference.split())}>"
+        if self._messages:
+            return f"<{len(self)} found: {'; '.join(map(_line, self._messages))}>"
+        return f"<none: {' '.join(self.difference.split())}>"
 
 
 class SegmentEvents(Sequence[Message]):
@@ -57,6 +70,9 @@ class SegmentEvents(Sequence[Message]):
     fields as Segment names them; `__` goes into a dict, or by a number into a list, as in `properties__total=30`.
     Values are equal to what would be sent of them (7 as an id is "7", a Decimal its text), or are functions of one
     argument that say whether a value is right; None expects that there is none.
+
+    Raises:
+        TypeError: no message has a field of that name, as where `properties__` was left out.
     """
 
     def __init__(self) -> None:
@@ -108,16 +124,38 @@ class SegmentEvents(Sequence[Message]):
         return len(self._messages)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} events: {', '.join(map(_title, self._messages))}>"
+        return f"<{counted(len(self), 'event')}: {', '.join(map(_title, self._messages))}>"
+
+    def report(self) -> str:
+        """The messages, a line each, and what the last search that found nothing has missed."""
+        lines = [_line(message) for message in self._messages[:_SHOWN]]
+        more = len(self) - _SHOWN
+        return "\n".join(
+            [
+                f"{counted(len(self), 'event')}:" if lines else "no event",
+                *(f"    {line}" for line in lines),
+                *([f"    and {more} more"] if more > 0 else []),
+                *([self.difference] if self.difference else []),
+            ]
+        )
 
     def _find(self, kind: str, first: dict[str, Any], others: dict[str, Any]) -> Match:
         expected = {_path(name): value for name, value in (first | others).items()}
+        self._check_names(expected)
         of_kind = [message for message in self._messages if message["type"] == kind]
         found = [message for message in of_kind if not _differing(message, expected)]
         if found:
             return Match(found)
         self.difference = "\n".join(_explained(kind, expected, of_kind))
         return Match([], self.difference)
+
+    def _check_names(self, expected: Expected) -> None:
+        """A field that no message can have is a mistake in the test, which `None` would hide."""
+        known = _OF_MESSAGES.union(*self._messages)  # with what a before_send adds
+        for name in {path[0] for path in expected} - known:
+            near = difflib.get_close_matches(name, [*_FIELDS, *known], n=1)
+            hint = f"; the nearest is {near[0]!r}" if near else ""
+            raise TypeError(f"{name!r} is no field of a message{hint}. One of its properties is properties__{name}=…")
 
 
 def _path(name: str) -> Path:
@@ -168,6 +206,14 @@ def _text(value: Any) -> str:
     if value is _MISSING:
         return "nothing"
     return getattr(value, "__name__", repr(value)) if callable(value) else repr(value)
+
+
+def _line(message: Message) -> str:
+    """What a message says, without what each has of its own or alike."""
+    told = {name: value for name, value in message.items() if name not in _UNTOLD and value != {}}
+    told["context"] = {name: value for name, value in message.get("context", {}).items() if name != "library"}
+    line = " ".join([message["type"], *(f"{name}={value!r}" for name, value in told.items() if value != {})])
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
 def _title(message: Message) -> str:

@@ -76,6 +76,42 @@ def test_a_search_that_finds_nothing_says_what_is_nearest(events: SegmentEvents)
         assert repr(none.tracked("Order Completed")) == "<none: no track at all>"
 
 
+def test_a_report_shows_every_event(events: SegmentEvents) -> None:
+    """A line each, with what it says; and what was found says so too, where a test expected less."""
+    with segment.bound_context(ip="::1"), recorded() as few:
+        segment.track("v-1", event="Clicked", properties={"n": 1})
+    assert few.report().splitlines() == [
+        "1 event:",
+        "    track anonymousId='v-1' event='Clicked' properties={'n': 1} context={'ip': '::1'}",
+    ]
+    assert (
+        repr(few.tracked())
+        == "<1 found: track anonymousId='v-1' event='Clicked' properties={'n': 1} context={'ip': '::1'}>"
+    )
+    events.tracked("Nothing")
+    assert events.report().startswith("7 events:\n    track ")
+    assert events.report().endswith(events.difference)
+    with recorded() as many:
+        assert many.report() == "no event"
+        for number in range(25):
+            segment.track("v-1", event=str(number))
+    assert many.report().endswith("    and 5 more")
+
+
+@pytest.mark.parametrize(("name", "hint"), [("total", "properties__total"), ("userid", "'user_id'")])
+def test_a_field_that_no_message_has_is_a_mistake(events: SegmentEvents, name: str, hint: str) -> None:
+    """Above all where nothing is expected of it, which would always be so."""
+    with pytest.raises(TypeError, match=hint):
+        events.tracked("Order Completed", **{name: None})
+
+
+def test_a_field_that_an_application_adds_may_be_looked_for() -> None:
+    """As by before_send."""
+    with recorded() as events, Client("key", before_send=lambda message: {**message, "channel": "server"}) as client:
+        client.track("s", event="Clicked")
+    assert events.tracked("Clicked", channel="server")
+
+
 def test_every_client_is_recorded_and_has_its_delivery_back(make_client: Any) -> None:
     """Those of before, those that are made in the block, a disabled one; nested blocks end one after another."""
     before = make_client(enabled=False)

@@ -57,7 +57,8 @@ def test_a_failure_shows_the_difference_and_the_events(shop: pytest.Pytester) ->
         [
             "*<none: no track with event='Order Completed'*",
             "*segment_events*",
-            "<1 events: track Order Completed>",
+            "1 event:",
+            "    track userId='ilya' event='Order Completed' properties={'total': 30*",
             "    userId: 'ilya', not 'olga'",
             "    properties.total: 30, not 31",
         ]

@@ -81,6 +81,8 @@ def test_the_fix_of_a_late_patch_knows_the_server() -> None:
     """Where a master preloads, or uWSGI can patch by itself, that is the place."""
     facts = Patching(patched=ALL, takers=LATE)
     assert "--preload" in only(patching.findings(facts, Server("gunicorn", preloads=True)), "patched-late").fix
+    celery = Server("Celery", worker="pool gevent")
+    assert "gevent.monkey --module celery" in only(patching.findings(facts, celery), "patched-late").fix
     uwsgi = Server("uWSGI", lazy_apps=False)
     assert "--gevent-early-monkey-patch" in only(patching.findings(facts, uwsgi), "patched-late").fix
 

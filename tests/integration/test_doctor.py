@@ -6,6 +6,7 @@ import http.client
 import json
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -79,12 +80,40 @@ print(sorted({"ssl", "requests", "urllib3", "http.client"} & set(sys.modules)))
 """
 
 
-def test_without_the_network_it_imports_nothing_that_a_later_patch_would_mind(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_without_the_network_it_imports_nothing_that_a_later_patch_would_mind(tmp_path: Path) -> None:
     """Neither ssl nor requests: it can stand anywhere in an application's start."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+HELD = """
+from queue import Empty, Queue, SimpleQueue
+from gevent import monkey
+monkey.patch_all()
+import gevent
+for kind in (Queue, SimpleQueue):
+    turns = []
+    other = gevent.spawn(turns.append, None)
+    try:
+        kind().get(timeout=0.01)
+    except Empty:
+        print(kind.__name__, len(turns))
+    other.join()
+import segment_gevent
+print([each.detail for each in segment_gevent.diagnose(network=False) if each.name == "holds-unpatched"])
+"""
+
+
+def test_only_what_holds_up_the_hub_is_told() -> None:
+    """A queue of Python's finds the patched locks in its module, also when it was taken before; one of C's does not."""
+    environment = {"PYTHONPATH": str(ROOT), "SEGMENT_WRITE_KEY": "key"}
+    done = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, env=environment)
+    queue, simple, told = done.stdout.splitlines()
+    assert (queue, simple) == ("Queue 1", "SimpleQueue 0")
+    assert "queue.SimpleQueue in __main__" in told
+    assert "queue.Queue" not in told
 
 
 IN_HUB = """

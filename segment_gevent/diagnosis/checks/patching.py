@@ -65,7 +65,7 @@ def _of_patched(facts: Patching, server: Server) -> Iterator[Finding]:
         yield HERE.warning(
             "holds-unpatched",
             "Modules hold functions of before the patch",
-            f"{_held(held)}. A call of these holds up every greenlet of the process.",
+            f"{_held(held)}. A call of these holds up every greenlet, or fails.",
             _advice(server),
         )
     if not (lacking or facts.takers):
@@ -75,6 +75,10 @@ def _of_patched(facts: Patching, server: Server) -> Iterator[Finding]:
 def _advice(server: Server) -> str:
     if server.preloads:
         return f"{_FIRST}: with --preload that is the top of gunicorn's configuration file; or leave --preload out"
+    if server.name == "Celery":
+        return (
+            "start the worker by `python -m gevent.monkey --module celery …`, which patches before Celery's own imports"
+        )
     if server.name == "uWSGI" and not server.lazy_apps:
         return f"{_FIRST}, or have uWSGI do it: --gevent-early-monkey-patch"
     return _FIRST

@@ -14,13 +14,16 @@ from segment_gevent.diagnosis.facts import Patching
 
 WATCHED = {
     "ssl": ("SSLContext",),
-    "socket": ("socket", "create_connection", "getaddrinfo"),
+    "socket": ("socket", "getaddrinfo"),
     "time": ("sleep",),
     "select": ("select", "poll", "epoll"),
-    "subprocess": ("Popen", "run"),
-    "queue": ("Queue", "SimpleQueue"),
+    "subprocess": ("Popen",),
+    "queue": ("SimpleQueue",),
 }
-"""What holds up the hub, or breaks, when it is called as it was before the patch. Locks are too many to be of use."""
+"""What holds up the hub, or breaks, when it is called as it was before the patch. Not `queue.Queue`,
+`subprocess.run` or `socket.create_connection`, which find what is patched in their own modules. Locks are too many to
+be of use.
+"""
 
 _OURS = {"segment_gevent", "gevent", "greenlet", "click", "rich"}
 

@@ -96,12 +96,13 @@ class Control:
         return json_answer(200, {"ids": ids, "events": [shown(event) for event in found], "total": total})
 
     def _requests(self, environ: Mapping[str, Any]) -> Answer:
-        numbers = _numbers(_parameters(environ), "limit", "offset", "number")
+        numbers = _numbers(_parameters(environ), "limit", "offset", "number", "upto")
         limit, offset = _slice(numbers)
-        wanted = numbers.get("number")
-        entries = (entry for entry in self._state.journal if wanted is None or entry.number == wanted)
+        journal = self._state.journal
+        wanted, upto = numbers.get("number"), numbers.get("upto", journal.total)
+        entries = (entry for entry in journal if entry.number <= upto and wanted in (None, entry.number))
         found = [entry.as_dict() for entry in islice(entries, offset, offset + limit)]
-        return json_answer(200, {"requests": found, "total": self._state.journal.total})
+        return json_answer(200, {"requests": found, "total": journal.total, "kept": len(journal)})
 
     def _about(self, _environ: Mapping[str, Any]) -> Answer:
         store = self._state.store

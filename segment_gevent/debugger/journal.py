@@ -71,6 +71,9 @@ class Journal:
         self._entries.clear()
         self.total = 0
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def __iter__(self) -> Iterator[Entry]:
         """The kept entries, newest first, as they stood when this was called."""
         return reversed(list(self._entries))

@@ -54,7 +54,9 @@ def _frame(state: State, last: int, arrived: tuple[int, list[Kept]], second: flo
         "matched": matched,
         "events": [shown(event) for event in events],
         "summary": state.counts(),
+        "types": state.store.counts.by_type,
         "seconds": state.store.counts.chart.since(second),
         "faults": len(state.faults),
+        "held": state.held,
     }
     return b"event: change\ndata: " + orjson.dumps(data) + b"\n\n"

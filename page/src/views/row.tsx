@@ -1,0 +1,51 @@
+// One event in a line: when, what, about whom, and what is notable of it.
+import { go, href, openId } from "../lib/address";
+import { delayOf, gistOf, titleOf, typeOf, whoOf } from "../lib/message";
+import { type Kept } from "../lib/types";
+import { lasting } from "../lib/words";
+import { Marks, Theirs, Time, TypeMark } from "../parts/small";
+
+const SLOW = 5000;
+
+export function EventRow({ event }: { event: Kept | undefined }) {
+  if (!event) return <div class="row row-wait" aria-hidden="true" />;
+  const title = titleOf(event.message);
+  const who = whoOf(event.message);
+  const delay = delayOf(event);
+  const isOpen = openId.value === event.id;
+  return (
+    <a
+      class={`row ${event.valid ? "" : "row-bad"}`}
+      href={href({ open: event.id })}
+      data-id={event.id}
+      aria-current={isOpen ? "true" : undefined}
+      onClick={(click) => {
+        if (click.ctrlKey || click.metaKey || click.shiftKey || click.altKey || click.button) return;
+        click.preventDefault();
+        go({ open: isOpen ? undefined : event.id });
+      }}
+    >
+      <span class="cell-time">
+        <Time at={event.receivedAt} />
+      </span>
+      <span class="cell-type">
+        <TypeMark type={typeOf(event.message)} />
+      </span>
+      <span class="cell-what">
+        <Theirs class={title.own ? "title" : "title ours"}>{title.text}</Theirs>
+        <span class="gist">
+          <Theirs>{gistOf(event.message)}</Theirs>
+        </span>
+      </span>
+      <span class="cell-marks">
+        <Marks event={event} />
+      </span>
+      <span class="cell-who">
+        {who.user ? <Theirs>{who.user}</Theirs> : who.visitor && <Theirs class="visitor">{who.visitor}</Theirs>}
+      </span>
+      <span class={`cell-delay ${delay !== undefined && delay > SLOW ? "slow" : ""}`}>
+        {delay === undefined ? "–" : lasting(Math.abs(delay) < 50 ? Math.max(0, delay) : delay)}
+      </span>
+    </a>
+  );
+}

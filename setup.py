@@ -22,12 +22,15 @@ test = [
     *oauth,
     *prometheus,
     "attrs",
+    # The page's tests: a browser's driver, and axe-core. On 3.10 they do not run; there `lowest` has a greenlet of old.
+    "axe-playwright-python>=0.1.8; python_version >= '3.11'",
     "bottle",
     "gunicorn",
     "hypothesis",
     'locust; python_version >= "3.11"',  # none for the lowest gevent
     "numpy",
     "openapi-spec-validator",
+    "playwright>=1.49; python_version >= '3.11'",
     "pydantic>=2",
     "pyramid",
     "pytest>=8",

@@ -82,6 +82,16 @@ def test_a_wheel_holds_the_package_alone(sources: Path, tmp_path: Path) -> None:
     assert (tmp_path / "built" / "segment_gevent" / "py.typed").exists()
 
 
+def test_a_wheel_holds_the_page(sources: Path, tmp_path: Path) -> None:
+    """The local Segment's, built: whoever installs it has no node, and perhaps no network."""
+    setup(sources, "build", "--build-lib", str(tmp_path / "built"))
+    page = ROOT / "segment_gevent" / "debugger" / "page"
+    shipped = tmp_path / "built" / "segment_gevent" / "debugger" / "page"
+    files = {path.relative_to(page) for path in page.rglob("*") if path.is_file()}
+    assert Path("index.html") in files
+    assert {path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file()} == files
+
+
 def test_a_source_distribution_holds_no_benchmarks_and_no_part_of_the_tests(sources: Path, tmp_path: Path) -> None:
     """setuptools adds `tests/test*.py` by itself, which are of no use without the servers that they send to."""
     setup(sources, "sdist", "--dist-dir", str(tmp_path / "built"))

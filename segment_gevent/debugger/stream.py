@@ -52,6 +52,7 @@ def _frame(state: State, last: int, arrived: tuple[int, list[Kept]], second: flo
     data = {
         "last": last,
         "matched": matched,
+        "kept": len(state.store),
         "events": [shown(event) for event in events],
         "summary": state.counts(),
         "types": state.store.counts.by_type,

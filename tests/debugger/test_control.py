@@ -87,7 +87,15 @@ def test_requests_come_newest_first_up_to_a_limit(segment_server: LocalSegment) 
         send(segment_server, message(number))
     answer = segment_server.ask("GET", "/_/requests?limit=2")
     assert [request["number"] for request in answer["requests"]] == [3, 2]
-    assert answer["total"] == 3
+    assert (answer["total"], answer["kept"]) == (3, 3)
+
+
+def test_requests_are_paged_while_more_come(segment_server: LocalSegment) -> None:
+    """A page of those up to a number has the same place however many came since."""
+    for number in range(5):
+        send(segment_server, message(number))
+    answer = segment_server.ask("GET", "/_/requests?upto=4&offset=1&limit=2")
+    assert [request["number"] for request in answer["requests"]] == [3, 2]
 
 
 def test_faults_to_come_can_be_read(segment_server: LocalSegment) -> None:

@@ -28,6 +28,7 @@ def test_what_arrives_is_told(segment_server: LocalSegment) -> None:
         name, first = listener.frame()
         assert (name, first["last"], first["matched"], first["events"], first["faults"]) == ("change", 1, 0, [], 0)
         assert [sum(types.values()) for types in first["seconds"].values()] == [1]
+        assert (first["types"], first["kept"], first["held"]) == ({"track": 1}, 1, 0)
         send(segment_server, message(1), message(2))
         frames = listener.until(3)
     assert sum(frame["matched"] for frame in frames) == 2

@@ -115,6 +115,14 @@ export class Feed<T> {
     this.#tell();
   }
 
+  /** The server keeps the newest `kept` of all: the list, waiting rows included, can't be longer. */
+  atMost(kept: number): void {
+    const gone = this.#count + (this.#pending?.matched ?? 0) - kept;
+    if (gone <= this.#gone) return;
+    this.#gone = gone;
+    this.#tell();
+  }
+
   at(index: number): T | undefined {
     return this.#rows.get(this.#count - 1 - index);
   }

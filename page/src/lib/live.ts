@@ -94,6 +94,7 @@ async function take(frame: Frame, first: boolean, wanted: Address): Promise<void
     if (frame.last > feed.last) await catchUp(frame.last, wanted);
   } else {
     feed.arrived({ last: frame.last, matched: frame.matched, items: frame.events }, held.peek());
+    feed.atMost(frame.kept);
   }
 }
 

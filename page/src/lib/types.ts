@@ -26,6 +26,7 @@ export type Seconds = Record<string, Record<string, number>>;
 export interface Frame {
   last: number;
   matched: number;
+  kept: number;
   events: Kept[];
   summary: Summary;
   seconds: Seconds;

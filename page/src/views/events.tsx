@@ -67,6 +67,7 @@ export function Events() {
   );
   return (
     <div class={openId.value ? "events with-detail" : "events"}>
+      <h1 class="unseen">Events</h1>
       <div class="events-head">
         <Numbers />
         <Chart />

@@ -88,9 +88,13 @@ function Typed(props: { name: string; label: string; placeholder: string; id?: s
     if (box.current && document.activeElement !== box.current) box.current.value = value;
   }, [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const set = (text: string, wait: number) => {
+  const set = (text: string) => {
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => go({ [props.name]: text }, { replace: true }), wait);
+    go({ [props.name]: text }, { replace: true });
+  };
+  const setSoon = (text: string) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => set(text), TYPING);
   };
   return (
     <input
@@ -104,8 +108,8 @@ function Typed(props: { name: string; label: string; placeholder: string; id?: s
       autocapitalize="off"
       spellcheck={false}
       defaultValue={value}
-      onInput={(event) => set(event.currentTarget.value, TYPING)}
-      onChange={(event) => set(event.currentTarget.value, 0)}
+      onInput={(event) => setSoon(event.currentTarget.value)}
+      onChange={(event) => set(event.currentTarget.value)}
     />
   );
 }

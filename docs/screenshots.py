@@ -3,7 +3,7 @@
     python docs/screenshots.py            # all of them
     python docs/screenshots.py dark.png   # one
 
-Wants Debian's chromium, and playwright and pillow from PyPI. The letters are those of the machine: with Debian's
+Wants Debian's chromium, and playwright, numpy and pillow from PyPI. The letters are those of the machine: with Debian's
 fonts-inter and fonts-jetbrains-mono they are as in the pictures that are kept.
 """
 
@@ -20,6 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -27,6 +28,7 @@ from playwright.sync_api import Page, sync_playwright
 from segment_gevent.debugger import intake
 from segment_gevent.debugger.connection import Connection
 from segment_gevent.debugger.database import Database
+from segment_gevent.debugger.event import Event
 from segment_gevent.debugger.process import LocalSegment
 
 FOLDER = Path(__file__).parent / "screenshots"
@@ -106,32 +108,25 @@ class Shop:
             return self.message(at, who, "track", event="Searched", properties={"words": artist.lower(), "found": 12})
         return self.message(at, who, "track", event=None, properties={"title": title}) | {"messageId": 17}
 
-    def path(self, at: float) -> list[Message]:
-        """One visitor's, from anonymous to known."""
-        who = len(PEOPLE)
-        steps = [
-            ("page", {"name": "Home", "properties": {"path": "/", "referrer": "https://example.org/"}}),
-            ("track", {"event": "Searched", "properties": {"words": "björk", "found": 12}}),
-            (
-                "track",
-                {"event": "Played a Song", "properties": {"title": "Hyperballad", "artist": "Björk", "seconds": 41}},
-            ),
-            ("page", {"name": "Pricing", "properties": {"path": "/pricing"}}),
-        ]
+    def path(self, now: float) -> list[tuple[float, Message]]:
+        """One visitor's, from anonymous to known, each step with its time."""
         user = {"userId": "olga@example.org"}
-        known = [
-            ("identify", {**user, "traits": {"name": "Olga", "plan": "free", "friends": 3}}),
-            ("track", {**user, "event": "Signed Up", "properties": {"plan": "free", "from": "/pricing"}}),
-            (
-                "track",
-                {**user, "event": "Played a Song", "properties": {"title": "Teardrop", "artist": "Massive Attack"}},
-            ),
-            ("track", {**user, "event": "Bought a Plan", "properties": {"plan": "pro", "price": 9.9}}),
+        song = {"title": "Hyperballad", "artist": "Björk", "seconds": 41}
+        steps = [
+            (-251, "page", {"name": "Home", "properties": {"path": "/", "referrer": "https://example.org/"}}),
+            (-246, "track", {"event": "Searched", "properties": {"words": "björk", "found": 12}}),
+            (-243, "track", {"event": "Played a Song", "properties": song}),
+            (-201, "page", {"name": "Pricing", "properties": {"path": "/pricing"}}),
+            (-80, "identify", {**user, "traits": {"name": "Olga", "plan": "free", "friends": 3}}),
+            (-78, "track", {**user, "event": "Signed Up", "properties": {"plan": "free", "from": "/pricing"}}),
+            (-70, "track", {**user, "event": "Played a Song", "properties": {**song, "seconds": 290}}),
+            (-12, "track", {**user, "event": "Bought a Plan", "properties": {"plan": "pro", "price": 9.9}}),
         ]
-        return [
-            {**self.message(at + place * 0.4, who, kind, **fields), "anonymousId": "visitor-29"}
-            for place, (kind, fields) in enumerate([*steps, *known])
-        ]
+        found = []
+        for ago, kind, fields in steps:
+            at = now + ago + self.random.random()
+            found.append((at, {**self.message(at, len(PEOPLE), kind, **fields), "anonymousId": "visitor-29"}))
+        return found
 
 
 def body(messages: list[Message]) -> bytes:
@@ -141,26 +136,24 @@ def body(messages: list[Message]) -> bytes:
 def history(path: Path, shop: Shop) -> None:
     """The last minutes, as a server that ran meanwhile would have kept them."""
     database = Database(str(path))
-    now, events = time.time(), []
+    now = time.time()
+    called = shop.path(now)
     for second in range(HISTORY, 3, -1):
         wave = 6 + 5 * ((HISTORY - second) % 90 > 60) + 3 * ((HISTORY - second) % 37 < 9)
         for _ in range(max(0, int(shop.random.gauss(wave, 2.4)))):
             at = now - second + shop.random.random()
-            came = at + 0.05 + shop.random.expovariate(6)
-            taken = intake.take(
-                "batch",
-                {"HTTP_AUTHORIZATION": "Basic c2hvcDo="},
-                body([shop.any(at)]),
-                strict=False,
-                now=came,
-                number=1,
-            )
-            events += taken.events
+            called.append((at, shop.any(at)))
+    events = [event for at, message in called for event in arrived(at + 0.05 + shop.random.expovariate(6), message)]
     events.sort(key=lambda event: event.received_at)
     for number, event in enumerate(events, 1):
         event.id = number
     database.write(events, 1)
     database.close()
+
+
+def arrived(at: float, message: Message) -> list[Event]:
+    headers = {"HTTP_AUTHORIZATION": "Basic c2hvcDo="}
+    return intake.take("batch", headers, body([message]), strict=False, now=at, number=1).events
 
 
 def send(server: LocalSegment, messages: list[Message], *, retry: int = 0) -> None:
@@ -179,13 +172,12 @@ def send(server: LocalSegment, messages: list[Message], *, retry: int = 0) -> No
 def scene(server: LocalSegment, shop: Shop) -> None:
     """What happens before the pictures: some requests, of which some meet a fault."""
     for turn in range(48):
-        if turn == 17:
+        if turn == 41:
             server.faults([{"status": 503, "times": 2}, {"status": 429, "headers": {"Retry-After": "2"}}])
         time.sleep(0.17)  # or they would all be of one second of the chart
         now = time.time()
         messages = [shop.any(now - shop.random.random() * 0.3) for _ in range(shop.random.randrange(1, 4))]
-        send(server, messages, retry={18: 1, 19: 2, 20: 3}.get(turn, 0))
-    send(server, shop.path(time.time() - 4))
+        send(server, messages, retry={42: 1, 43: 2, 44: 3}.get(turn, 0))
     again = [shop.any(time.time() - 0.2) for _ in range(5)]
     send(server, again)
     broken = shop.message(time.time() - 0.3, 1, "track", properties={"title": "Blackbird"})
@@ -228,7 +220,7 @@ SHOTS: dict[str, tuple[str, tuple[int, int], str, Callable[[Page], object] | Non
     "dark.png": ("/", (1280, 800), "dark", None),
     "names.png": ("/?view=names&name=track:Bought+a+Plan", (1280, 640), "light", None),
     "person.png": ("/?view=people&id=visitor-29", (1280, 640), "light", None),
-    "requests.png": ("/?view=requests", (1280, 640), "dark", None),
+    "requests.png": ("/?view=requests&request=44", (1280, 640), "dark", None),
     "faults.png": ("/?view=faults", (1280, 700), "light", None),
     "phone.png": ("/", (390, 780), "light", None),
     "phone-event.png": ("/", (390, 780), "dark", lambda page: open_named(page, "Bought a Plan")),
@@ -268,11 +260,15 @@ def take(
 
 
 def shrink(path: Path) -> None:
-    """To a palette: a third of the size, and no eye sees it on a page of few colours."""
+    """To the 256 colours that most points have, the others to the nearest: a third of the size."""
     with Image.open(path) as image:
-        image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            path, optimize=True
-        )
+        pixels = np.asarray(image.convert("RGB"))
+    colours, places, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    palette = colours[np.argsort(-counts)[:256]]
+    apart = np.square(colours[:, None].astype(int) - palette[None]).sum(axis=2)
+    picture = Image.fromarray(apart.argmin(axis=1)[places].reshape(pixels.shape[:2]).astype("uint8"), "P")
+    picture.putpalette(palette.tobytes())
+    picture.save(path, optimize=True)
 
 
 if __name__ == "__main__":

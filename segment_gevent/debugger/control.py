@@ -15,7 +15,7 @@ from segment_gevent.debugger.database import Database, Kept
 from segment_gevent.debugger.faults import Fault, FaultError, parse_faults
 from segment_gevent.debugger.query import Query, QueryError
 from segment_gevent.debugger.routes import EVENT_STREAM, Route, by_path
-from segment_gevent.debugger.schemas import FILTERS, ID, LIMIT, NUMBER, OFFSET, UNTIL
+from segment_gevent.debugger.schemas import FILTERS, ID, LIMIT, NUMBER, OFFSET, UNTIL, UPTO
 from segment_gevent.debugger.shown import shown
 from segment_gevent.debugger.state import MAX_WAIT, State
 from segment_gevent.version import __version__
@@ -45,7 +45,7 @@ class Control:
             Route("GET", "summary", self._summary, "Counts since the last reset.", "Summary"),
             Route("GET", "names", self._names, "The names of events, with their properties.", "Names"),
             Route("GET", "user", self._user, "One person's events, under all their ids.", "Person", (ID, *found)),
-            Route("GET", "requests", self._requests, "The requests, newest first.", "Requests", (*found, NUMBER)),
+            Route("GET", "requests", self._requests, "The requests, newest first.", "Requests", (*found, NUMBER, UPTO)),
             Route("GET", "wait", self._wait, "Answers when so much has come, or late.", "Waited", UNTIL),
             Route("GET", "about", self._about, "What this server is, and how it was started.", "About"),
             Route("GET", "openapi.json", self._openapi, "This description.", "Description"),

@@ -62,12 +62,15 @@ ANSWERS: dict[str, Schema] = {
         _closed(
             last=_said(COUNT, "The id of the newest event."),
             matched=_said(COUNT, "How many of those since the last frame pass the filters."),
+            kept=_said(COUNT, "How many events are remembered."),
             events=_said(_list("Event"), "The newest of them, 50 at most."),
             summary=_closed(**_HEAD),
             seconds=_said(
                 {"type": "object", "additionalProperties": COUNTS}, "Events by type, by the unix second of arrival."
             ),
+            types=COUNTS,
             faults=_said(COUNT, "How many faults wait."),
+            held=_said(COUNT, "How many answers a fault holds."),
         ),
         "The data of a frame named `change`.",
     ),
@@ -103,7 +106,7 @@ ANSWERS: dict[str, Schema] = {
         problems=TEXTS,
         fault=_or_null(ref("Fault")),
     ),
-    "Requests": _closed(requests=_list("Request"), total=COUNT),
+    "Requests": _closed(requests=_list("Request"), total=COUNT, kept=_said(COUNT, "How many are remembered.")),
     "Waited": _closed(reached=FLAG, count=COUNT, requests=COUNT, held=COUNT),
     "About": _closed(version=TEXT, strict=FLAG, plan=FLAG, db=_or_null(TEXT), capacity=COUNT, writable=FLAG),
     "Waiting": _closed(waiting=COUNT),
@@ -191,6 +194,7 @@ FILTERS = (
 )
 ID = Parameter("id", TEXT, "A userId or anonymousId of theirs.", required=True)
 NUMBER = Parameter("number", COUNT, "The request of this number.")
+UPTO = Parameter("upto", COUNT, "With at most this number.")
 UNTIL = (
     Parameter("count", COUNT, "So many distinct messages came."),
     Parameter("requests", COUNT, "So many requests came."),

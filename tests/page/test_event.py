@@ -62,7 +62,7 @@ def test_it_tells_how_it_came(visit: Visits, send: Send) -> None:
     expect(page.locator(".row .mark")).to_have_text(["retry 2", "retry 2"])
     open_first(page)
     fact(page, "Delay", "42 s")
-    fact(page, "Retries", "sent before 2 times")
+    fact(page, "Retries", "sent twice before")
     fact(page, "Request", "no. 1 2 messages")
     fact(page, "Library", "by-hand 1.0")
     page.get_by_role("link", name="its events").click()

@@ -164,6 +164,23 @@ def test_it_comes_back_with_the_server(visit: Visits, send: Send, server: LocalS
     visit.complaints.clear()
 
 
+def test_out_of_sight_it_rests_and_then_catches_up(visit: Visits, send: Send) -> None:
+    """A browser has few connections to a server: a hidden page keeps none, and misses nothing."""
+    send(message(1, event="Before"))
+    page = visit()
+    expect(page.locator(".virtual-row")).to_have_count(1)
+    show = """state => {
+        Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    page.evaluate(show, "hidden")
+    send(*(message(number, event=f"Event {number}") for number in range(2, 102)))
+    expect(page.locator(".virtual-row")).to_have_count(1)
+    page.evaluate(show, "visible")
+    expect(page.get_by_test_id("length")).to_have_text("101 events")
+    assert titles(page)[:2] == ["Event 101", "Event 100"]
+
+
 def test_the_chart_counts_by_type_and_filters_by_time(visit: Visits, send: Send) -> None:
     """A bar a second; what one drags over is the time of the filter."""
     send(message(1), message(2, type="page", name="Home", event=None))

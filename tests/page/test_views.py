@@ -74,7 +74,7 @@ def test_the_request_log(visit: Visits, send: Send, server: LocalSegment) -> Non
     expect(detail).to_contain_text("by-hand/1.0")
     expect(detail).to_contain_text("Basic ***")
     expect(detail).to_contain_text("not compressed")
-    detail.get_by_role("link", name="show them").click()
+    detail.get_by_role("link", name="show it").click()
     expect(page.locator(".row")).to_have_count(1)
 
 

@@ -7,6 +7,7 @@ import type { Frame, Kept, Summary } from "./types";
 
 const RETRY = 2000;
 const CHART_SECONDS = 300;
+const FEW = 12;
 
 export const connected = signal(false);
 export const summary = signal<Summary | null>(null);
@@ -19,6 +20,9 @@ export const seconds = { counts: new Map<number, Record<string, number>>(), vers
 export const changes = signal(0);
 /** Goes up when the server forgot everything. */
 export const resets = signal(0);
+
+/** So few arrive at a time that each can be marked as new. */
+export const trickles = signal(true);
 
 /** The reader stopped the list. */
 export const paused = signal(false);
@@ -84,6 +88,7 @@ async function take(frame: Frame, first: boolean, wanted: Address): Promise<void
     byType.value = frame.types;
     armed.value = frame.faults;
     heldAnswers.value = frame.held;
+    trickles.value = frame.matched <= FEW;
     chart(frame, first);
     changes.value = changes.peek() + 1;
   });

@@ -7,6 +7,9 @@ export const whole = (value: number): string => value.toLocaleString("en-GB");
 
 export const plural = (count: number, one: string, many = `${one}s`): string => `${whole(count)} ${count === 1 ? one : many}`;
 
+/** "once", "twice", "7 times". */
+export const often = (count: number): string => ["never", "once", "twice"][count] ?? `${whole(count)} times`;
+
 /** 14:03:27.512, in the reader's own time. */
 export function clock(text: string, { millis = true } = {}): string {
   const time = new Date(text);
@@ -15,12 +18,21 @@ export function clock(text: string, { millis = true } = {}): string {
   return millis ? `${seconds}.${String(time.getMilliseconds()).padStart(3, "0")}` : seconds;
 }
 
+const isToday = (time: Date): boolean => time.toDateString() === new Date().toDateString();
+
+/** As long as a clock with its milliseconds: of another day than this, the day and the minute. */
+export function brief(text: string): string {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime()) || isToday(time)) return clock(text);
+  return `${TWO(time.getDate())} ${time.toLocaleString("en-GB", { month: "short" }).slice(0, 3)} ${TWO(time.getHours())}:${TWO(time.getMinutes())}`;
+}
+
 /** With its day, where that is not today. */
 export function moment(text: string): string {
   const time = new Date(text);
   if (Number.isNaN(time.getTime())) return text;
   const day = `${time.getFullYear()}-${TWO(time.getMonth() + 1)}-${TWO(time.getDate())}`;
-  return time.toDateString() === new Date().toDateString() ? clock(text) : `${day} ${clock(text)}`;
+  return isToday(time) ? clock(text) : `${day} ${clock(text)}`;
 }
 
 /** A length of time, from milliseconds: "48 ms", "3.2 s", "12 min", "5 h", "3 d". */

@@ -9,7 +9,7 @@ import { clock, plural, whole } from "../lib/words";
 import { typeClass } from "./small";
 
 const HEIGHT = 64;
-const BAR = 4;
+const LEAST_BAR = 4;
 const GAP = 1;
 const MOST = 300;
 const LEAST_TOP = 4;
@@ -28,17 +28,18 @@ export function Chart() {
     width.value = element.clientWidth;
     return () => observer.disconnect();
   }, []);
-  const bars = Math.max(1, Math.min(MOST, Math.floor(width.value / BAR)));
+  const bars = Math.max(1, Math.min(MOST, Math.floor(width.value / LEAST_BAR)));
+  const bar = width.value / bars;
   const newest = lastSecond();
   const first = newest - bars + 1;
   const version = seconds.version.value;
-  const { paths, top, total } = useMemo(() => draw(first, bars), [first, bars, version]);
+  const { paths, top, total } = useMemo(() => draw(first, bars, bar), [first, bars, bar, version]);
   const at = (event: PointerEvent): number => {
     const { left } = box.current!.getBoundingClientRect();
-    const place = Math.floor((event.clientX - left - (width.value - bars * BAR)) / BAR);
+    const place = Math.floor((event.clientX - left) / bar);
     return first + Math.max(0, Math.min(bars - 1, place));
   };
-  const xOf = (second: number): number => width.value - (newest - second + 1) * BAR;
+  const xOf = (second: number): number => (second - first) * bar;
   const end = () => {
     const range = drag.value;
     drag.value = null;
@@ -80,21 +81,22 @@ export function Chart() {
             <line key={second} class="chart-grid" x1={xOf(second) - 0.5} x2={xOf(second) - 0.5} y1="0" y2={HEIGHT} />
           ))}
           {chosen && (
-            <rect class="chart-range" x={xOf(chosen[0]!)} width={Math.max(BAR, (chosen[1]! - chosen[0]!) * BAR)} y="0" height={HEIGHT} />
+            <rect class="chart-range" x={xOf(chosen[0]!)} width={Math.max(bar, (chosen[1]! - chosen[0]!) * bar)} y="0" height={HEIGHT} />
           )}
-          {hover.value !== null && <rect class="chart-hover" x={xOf(hover.value) - GAP} width={BAR + GAP} y="0" height={HEIGHT} />}
+          {hover.value !== null && <rect class="chart-hover" x={xOf(hover.value) - GAP} width={bar + GAP} y="0" height={HEIGHT} />}
           <g>
             {paths.map(([type, path]) => (
-              <path key={type} class={typeClass(type)} d={path} transform={`translate(${width.value - bars * BAR} 0)`} />
+              <path key={type} class={typeClass(type)} d={path} />
             ))}
           </g>
           <line class="chart-base" x1="0" x2={width.value} y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} />
         </svg>
         <span class="chart-top">{total ? `${whole(top)} / s` : ""}</span>
-        {hover.value !== null && <Reading second={hover.value} x={xOf(hover.value)} width={width.value} />}
+        {hover.value !== null && <Reading second={hover.value} x={xOf(hover.value) + bar / 2} width={width.value} />}
       </div>
       <div class="chart-axis" aria-hidden="true">
         <span>{bars >= 120 ? `${Math.round(bars / 60)} minutes ago` : `${bars} seconds ago`}</span>
+        <span class="chart-hint">drag to choose a time</span>
         <span>now</span>
       </div>
     </div>
@@ -125,11 +127,13 @@ function filtered(): [number, number] | null {
 }
 
 /** A path a type, the types on top of each other. */
-function draw(first: number, bars: number): { paths: [string, string][]; top: number; total: number } {
+function draw(first: number, bars: number, bar: number): { paths: [string, string][]; top: number; total: number } {
   const columns = Array.from({ length: bars }, (_, place) => seconds.counts.get(first + place));
   const sums = columns.map((counts) => (counts ? Object.values(counts).reduce((sum, count) => sum + count, 0) : 0));
   const top = Math.max(0, ...sums);
   const scale = (HEIGHT - 8) / Math.max(top, LEAST_TOP);
+  // Before it is laid out it has no width.
+  const width = Math.max(0, bar - GAP).toFixed(2);
   const levels = new Array<number>(bars).fill(HEIGHT - 1);
   const paths = ALL_TYPES.map((type): [string, string] => {
     let path = "";
@@ -138,7 +142,7 @@ function draw(first: number, bars: number): { paths: [string, string][]; top: nu
       if (!count) return;
       const height = Math.max(1, count * scale);
       const level = (levels[place]! -= height);
-      path += `M${place * BAR} ${level.toFixed(1)}h${BAR - GAP}v${height.toFixed(1)}h-${BAR - GAP}z`;
+      path += `M${(place * bar).toFixed(2)} ${level.toFixed(1)}h${width}v${height.toFixed(1)}h-${width}z`;
     });
     return [type, path];
   });
@@ -149,7 +153,7 @@ function Reading({ second, x, width }: { second: number; x: number; width: numbe
   const counts = seconds.counts.get(second) ?? {};
   const found = ALL_TYPES.filter((type) => counts[type]);
   return (
-    <div class={x > width / 2 ? "chart-reading left" : "chart-reading"} style={{ left: `${x + BAR / 2}px` }}>
+    <div class={x > width / 2 ? "chart-reading left" : "chart-reading"} style={{ left: `${x}px` }}>
       <strong>{clock(isoOf(second), { millis: false })}</strong>
       {found.map((type) => (
         <span key={type} class={typeClass(type)}>

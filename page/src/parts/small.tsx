@@ -6,7 +6,7 @@ import { follow, only } from "../lib/address";
 import { typeOf } from "../lib/message";
 import { now } from "../lib/media";
 import { UNTYPED, type Kept } from "../lib/types";
-import { ago, clock, moment } from "../lib/words";
+import { ago, brief, moment } from "../lib/words";
 import { Icon, type IconName } from "./icon";
 
 /** A type's class: colours are the style sheet's affair, and a hostile type has none. */
@@ -44,7 +44,7 @@ export const Theirs = ({ children, class: name }: { children: string; class?: st
 export function Time({ at, full = false }: { at: string; full?: boolean }) {
   return (
     <time dateTime={at} title={at}>
-      {full ? moment(at) : clock(at)}
+      {full ? moment(at) : brief(at)}
     </time>
   );
 }

@@ -9,7 +9,7 @@ import { resets } from "../lib/live";
 import { delayOf, fields, nameOf, titleOf, typeOf, whoOf } from "../lib/message";
 import { narrow } from "../lib/media";
 import type { Kept, RequestEntry } from "../lib/types";
-import { bytes, delayed, lasting, plural, statusWords } from "../lib/words";
+import { bytes, delayed, lasting, often, plural, statusWords } from "../lib/words";
 import { Icon } from "../parts/icon";
 import { Ago, Copy, EventLink, IconButton, PersonLink, Theirs, Time, toClipboard, Trouble, TypeMark } from "../parts/small";
 import { Tree } from "../parts/tree";
@@ -41,6 +41,12 @@ export function Detail({ step }: { step?: (by: number) => void }) {
     // On a phone it covers the list: the focus goes with the eye.
     if (narrow.value) box.current?.focus();
   }, [id]);
+  useEffect(
+    () => () => {
+      if (narrow.value) document.querySelector<HTMLElement>(`[data-id="${id}"]`)?.focus({ preventScroll: true });
+    },
+    [id],
+  );
   const shown = event.value;
   return (
     <section ref={box} class="detail" aria-label="Event" tabIndex={-1}>
@@ -170,7 +176,7 @@ function Facts({ event }: { event: Kept }) {
         <span class="dim">{request.value ? ` ${requestWords(request.value)}` : ""}</span>{" "}
         <a {...follow(only({ batch: event.batch, open: event.id }))}>its events</a>
       </Fact>
-      {event.retry > 0 && <Fact name="Retries">{`sent before ${plural(event.retry, "time")}`}</Fact>}
+      {event.retry > 0 && <Fact name="Retries">{`sent ${often(event.retry)} before`}</Fact>}
       {typeof messageId === "string" && (
         <Fact name="messageId">
           <Theirs class="mono">{messageId}</Theirs>

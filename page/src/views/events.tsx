@@ -8,7 +8,7 @@ import { narrow } from "../lib/media";
 import { plural, whole } from "../lib/words";
 import { Chart } from "../parts/chart";
 import { Icon } from "../parts/icon";
-import { Trouble } from "../parts/small";
+import { Kbd, Trouble } from "../parts/small";
 import { VirtualList, type ListHandle } from "../parts/virtual-list";
 import { Detail } from "./detail";
 import { NothingFits, NothingYet } from "./empty";
@@ -95,7 +95,7 @@ function Numbers() {
   return (
     <dl class="numbers">
       <div>
-        <dt>events</dt>
+        <dt>{counts?.total === 1 ? "event" : "events"}</dt>
         <dd>{whole(counts?.total ?? 0)}</dd>
       </div>
       <div class={counts?.invalid ? "bad" : ""}>
@@ -103,7 +103,7 @@ function Numbers() {
         <dd>{whole(counts?.invalid ?? 0)}</dd>
       </div>
       <div>
-        <dt>duplicates</dt>
+        <dt>{counts?.duplicates === 1 ? "duplicate" : "duplicates"}</dt>
         <dd>{whole(counts?.duplicates ?? 0)}</dd>
       </div>
     </dl>
@@ -125,6 +125,17 @@ function Waiting({ list }: { list: { current: ListHandle | null } }) {
         {isFiltered ? " found" : ""}
       </span>
       <span class="spacer" />
+      <span class="hint">
+        <span>
+          <Kbd>j</Kbd> <Kbd>k</Kbd> open
+        </span>
+        <span>
+          <Kbd>p</Kbd> pause
+        </span>
+        <span>
+          <Kbd>?</Kbd> all keys
+        </span>
+      </span>
       {waits > 0 && (
         <button type="button" class="waiting" onClick={() => top(list.current)}>
           <Icon name="up" /> {whole(waits)} new

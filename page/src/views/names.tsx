@@ -1,6 +1,6 @@
 // The names of events: how often, when first and last, and which properties of which types each carried.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { address, follow, go, only } from "../lib/address";
 import * as api from "../lib/api";
 import { summary } from "../lib/live";
@@ -42,6 +42,10 @@ export function Names() {
   const order = (address.value.order ?? "count") as Order;
   const all = names.value ?? [];
   const shown = all.filter((name) => name.event.toLowerCase().includes(wanted)).sort(ORDERS[order] ?? ORDERS.count);
+  // While one is read the others stay where they are, and new ones come after them.
+  const places = useRef(new Map<string, number>());
+  if (address.value.name) shown.sort((a, b) => placeOf(places.current, a) - placeOf(places.current, b));
+  else places.current = new Map(shown.map((name, place) => [keyOf(name), place]));
   return (
     <div class="page names">
       <header class="page-head">
@@ -81,15 +85,19 @@ export function Names() {
       {all.length > 0 && !shown.length && <p class="nothing">No name has “{address.value.q}” in it.</p>}
       <ul class="name-list">
         {shown.map((name) => (
-          <NameItem key={`${name.type} ${name.event}`} name={name} />
+          <NameItem key={keyOf(name)} name={name} />
         ))}
       </ul>
     </div>
   );
 }
 
+const keyOf = ({ type, event }: Name): string => `${type}:${event}`;
+
+const placeOf = (places: Map<string, number>, name: Name): number => places.get(keyOf(name)) ?? places.size;
+
 function NameItem({ name }: { name: Name }) {
-  const key = `${name.type}:${name.event}`;
+  const key = keyOf(name);
   const isOpen = address.value.name === key;
   const properties = Object.entries(name.properties);
   return (

@@ -8,7 +8,7 @@ import { addGroup } from "../lib/keys";
 import { resets, summary } from "../lib/live";
 import { narrow } from "../lib/media";
 import type { RequestEntry } from "../lib/types";
-import { bytes, faultWords, lasting, plural, statusWords, whole } from "../lib/words";
+import { bytes, faultWords, lasting, often, plural, statusWords, whole } from "../lib/words";
 import { Icon } from "../parts/icon";
 import { IconButton, Theirs, Time, Trouble } from "../parts/small";
 import { VirtualList, type ListHandle } from "../parts/virtual-list";
@@ -21,6 +21,9 @@ const load = async ({ upto, offset, limit }: { upto: number; offset: number; lim
   const { requests, total, kept } = await api.requests({ upto, offset, limit }, stop);
   return { items: requests, total: upto - (total - kept) };
 };
+
+/** A fault may refuse a request; what it carried is then not kept. */
+const isTaken = ({ fault }: RequestEntry): boolean => fault?.drop !== "before" && (fault?.status ?? 200) < 300;
 
 const isOpenEnded = (entry: RequestEntry): boolean => entry.duration === null;
 
@@ -39,7 +42,9 @@ export function Requests() {
     if (!summary.value) feed.clear();
     else if (!begun.current || total < feed.last) {
       begun.current = true;
-      void feed.start(total);
+      void feed.start(total).then(() => {
+        if (chosen) list.current?.scrollTo(Math.max(0, feed.last - chosen));
+      });
     } else if (total > feed.last) {
       feed.arrived({ last: total, matched: total - feed.last, items: [] }, held);
     }
@@ -250,7 +255,11 @@ function RequestDetail({ number }: { number: number }) {
             )}
             <dt>Messages</dt>
             <dd>
-              {whole(shown.count)} {shown.count > 0 && <a {...follow({ ...only({ batch: shown.number }), request: undefined })}>show them</a>}
+              {whole(shown.count)}{" "}
+              {shown.count > 0 && isTaken(shown) && (
+                <a {...follow({ ...only({ batch: shown.number }), request: undefined })}>{shown.count > 1 ? "show them" : "show it"}</a>
+              )}
+              {shown.count > 0 && !isTaken(shown) && <span class="dim">not taken, as the fault has it</span>}
             </dd>
             <dt>Size</dt>
             <dd>
@@ -258,7 +267,7 @@ function RequestDetail({ number }: { number: number }) {
               <span class="dim"> {packed(shown)}</span>
             </dd>
             <dt>Retries</dt>
-            <dd>{shown.retryCount ? `sent before ${plural(shown.retryCount, "time")}` : "the first attempt"}</dd>
+            <dd>{shown.retryCount ? `sent ${often(shown.retryCount)} before` : "the first attempt"}</dd>
           </dl>
           <h3 class="section">Headers</h3>
           <dl class="facts mono">

@@ -1,13 +1,18 @@
 // One event in a line: when, what, about whom, and what is notable of it.
+import { useState } from "preact/hooks";
 import { go, href, openId } from "../lib/address";
+import { trickles } from "../lib/live";
 import { delayOf, gistOf, titleOf, typeOf, whoOf } from "../lib/message";
 import { type Kept } from "../lib/types";
 import { lasting } from "../lib/words";
 import { Marks, Theirs, Time, TypeMark } from "../parts/small";
 
 const SLOW = 5000;
+const FRESH = 1000;
 
 export function EventRow({ event }: { event: Kept | undefined }) {
+  // Where a few come at a time the eye is led to them; in a flood everything would blink.
+  const fresh = useState(() => event !== undefined && trickles.peek() && Date.now() - Date.parse(event.receivedAt) < FRESH)[0];
   if (!event) return <div class="row row-wait" aria-hidden="true" />;
   const title = titleOf(event.message);
   const who = whoOf(event.message);
@@ -15,7 +20,7 @@ export function EventRow({ event }: { event: Kept | undefined }) {
   const isOpen = openId.value === event.id;
   return (
     <a
-      class={`row ${event.valid ? "" : "row-bad"}`}
+      class={`row${event.valid ? "" : " row-bad"}${fresh ? " fresh" : ""}`}
       href={href({ open: event.id })}
       data-id={event.id}
       aria-current={isOpen ? "true" : undefined}

@@ -30,11 +30,12 @@ FOREIGN_NAMES = {
     *("ajs_anonymous_id", "utm_source", "user_agent"),
     *("distinct_id", "group_identify", "visitor_id", "oauth_manager"),
     *("invalid_client", "invalid_request", "invalid_scope", "tracking_api"),
-    *("max_requests", "status_code"),
+    *("max_requests", "on_start", "status_code"),
     *("plan", "total", "uid", "uuid", "disabled", "flush_att"),
 }
 FOREIGN_FLAGS = {
     *("--preload", "--max-requests", "--lazy-apps", "--gevent", "--pool", "--headless", "--users", "--run-time"),
+    "--stop-timeout",
     *("--quick", "--only", "--help"),
 }
 

@@ -154,7 +154,8 @@ def diagnose(client: Client | None = None, *, network: bool = True, within: Seco
     secret is shown. For start-up, a shell and an admin page: it takes some 0.1 s of CPU, and the network's time.
 
     Args:
-        client: whose options and counts to look at; left out, the default client, before `initialize` the environment.
+        client: whose options and counts to look at; left out, the default client, or where there is none any other,
+            or the environment.
         network: False leaves the servers alone, switches greenlets for some turns of the loop at most, and imports
             neither ssl nor requests. True imports them, as the first send does: call it after any monkey-patching. In
             the hub, where nothing can wait, it is False.

@@ -363,6 +363,11 @@ _clients: weakref.WeakSet[Client] = weakref.WeakSet()
 _diversions: list[Diversion] = []
 
 
+def clients() -> list[Client]:
+    """Those that somebody holds, the one that was called most before the others."""
+    return sorted(_clients, key=lambda client: client.stats.submitted, reverse=True)
+
+
 class Diversion:
     """In its block, all calls of all clients go to a stand-in for their pipelines, those of clients made there too.
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 import segment_gevent
 from segment_gevent import Diagnosis, Finding
-from segment_gevent.diagnosis.examination import examine, process_facts, usable, with_ways
+from segment_gevent.diagnosis.examination import any_client, examine, process_facts, usable, with_ways
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "bold yellow"), "error": ("✗", "bold red")}
 
@@ -38,7 +38,7 @@ def examined(given: Mapping[str, Any], *, app: str | None, patches: bool, networ
         monkey.patch_all()
     if app is not None:
         load(app)
-    client = segment_gevent.default_client
+    client = segment_gevent.default_client or any_client()
     of_client = {} if client is None else vars(client.options)
     options, problem = usable({**of_client, **given})
     facts = process_facts(options, problem, is_application=app is not None, opens_files=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from segment_gevent.client import Client
+from segment_gevent.client import Client, clients
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.token_request import token_url
 from segment_gevent.diagnosis import checks, gathering
@@ -20,12 +20,19 @@ from segment_gevent.options import Options
 
 
 def diagnose(client: Client | None, *, network: bool, within: float) -> Diagnosis:
-    """Examine the process in which it is called, with the options of `client`; without one, with the environment's."""
+    """Examine the process in which it is called, with the options of `client`, or of any; else the environment's."""
+    client = client or any_client()
     if client is None:
         facts = replace(process_facts(*usable({})), is_initialized=False)
     else:
         facts = replace(process_facts(client.options), stats=client.stats, health=client.health())
+    facts = replace(facts, others=max(0, len(clients()) - 1))
     return examine(with_ways(facts, within) if network and not lifecycle.in_hub() else facts)
+
+
+def any_client() -> Client | None:
+    """The one that was called most, where there is no default client, as under `segment_gevent.analytics`."""
+    return next(iter(clients()), None)
 
 
 def usable(given: Mapping[str, Any]) -> tuple[Options, str]:
@@ -111,6 +118,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
     yield from checks.versions.findings(facts.versions, facts.patching)
     yield from checks.key.findings(facts.key)
     yield from checks.options.findings(options, facts.problem, is_initialized=facts.is_initialized, log=facts.log)
+    yield from checks.options.of_others(facts.others)
     if facts.oauth is not None:
         yield from checks.oauth.findings(facts.oauth)
     if facts.spool is not None:

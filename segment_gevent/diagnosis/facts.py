@@ -247,6 +247,8 @@ class Facts:
     problem: str = ""
     """Why the options that were given can't be used; then `options` are those of them that can."""
     is_initialized: bool = True
+    others: int = 0
+    """Clients of the process besides the one whose options these are."""
     patching: Patching = Patching()
     loop: Loop = Loop()
     server: Server = Server()

@@ -354,6 +354,12 @@ def test_options(given: dict[str, Any], expected: list[str]) -> None:
     assert names(found) == expected
 
 
+def test_other_clients() -> None:
+    """Are not looked at, and that is said."""
+    assert names(options.of_others(0)) == []
+    assert names(options.of_others(2)) == ["note several-clients"]
+
+
 def test_options_that_raise() -> None:
     """Are told in the error's own words; a missing key is the write key's business, and no second finding."""
     found = options.findings(Options("key"), "gzip must be True or False", is_initialized=True, log=Log())

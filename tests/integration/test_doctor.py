@@ -116,6 +116,26 @@ def test_only_what_holds_up_the_hub_is_told() -> None:
     assert "queue.Queue" not in told
 
 
+DROP_IN = """
+import segment_gevent
+import segment_gevent.analytics as analytics
+analytics.write_key, analytics.host = "Wz7abcdefghijklmnopqrstuvwxyz012", "http://127.0.0.1:9"
+analytics.track("ilya", "Order Completed")
+other = segment_gevent.Client("another-key", enabled=False)
+told = segment_gevent.diagnose()
+print([each.name for each in told if each.name in {"no-connection", "several-clients", "not-initialized"}])
+analytics.default_client._client.shutdown(0)
+"""
+
+
+def test_the_drop_ins_client_is_found() -> None:
+    """It is no default client of the package's; the one that was called is looked at, of several."""
+    done = subprocess.run(
+        [sys.executable, "-c", DROP_IN], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
+    )
+    assert done.stdout == "['several-clients', 'no-connection']\n", done
+
+
 IN_HUB = """
 import gevent, segment_gevent
 segment_gevent.initialize("key", host="http://127.0.0.1:9")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from segment_gevent.diagnosis.facts import Log
 from segment_gevent.diagnosis.finding import Finding, Subject
 from segment_gevent.options import EU_HOST, Options
+from segment_gevent.words import counted
 
 HERE = Subject("options")
 
@@ -26,6 +27,16 @@ def findings(options: Options, problem: str, *, is_initialized: bool, log: Log) 
         )
     elif not found:
         yield HERE.ok("options", "The options fit together")
+
+
+def of_others(others: int) -> Iterator[Finding]:
+    if others:
+        yield HERE.note(
+            "several-clients",
+            f"The process has {counted(others, 'other client')}",
+            "What is said of options, delivery and the ways to the servers is about one of them.",
+            "segment_gevent.diagnose(client) for each",
+        )
 
 
 def _of_problem(problem: str, options: Options) -> Iterator[Finding]:

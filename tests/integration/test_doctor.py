@@ -71,6 +71,18 @@ def test_under_uwsgi_with_what_it_lacks(http_arrivals: Arrivals) -> None:
         assert set(found(server).values()) == {"ok"}
 
 
+def test_under_uwsgi_without_its_gevent_loop(http_arrivals: Arrivals, tmp_path: Path) -> None:
+    """No hub turns there; the way to the server can be looked at all the same."""
+    ini = tmp_path / "uwsgi.ini"
+    ini.write_text(
+        f"[uwsgi]\nhttp-socket = 127.0.0.1:0\nmaster = true\nprocesses = 1\ndie-on-term = true\nmodule = {APP}"
+    )
+    with uwsgi(http_arrivals.environment, "--ini", str(ini)) as server:
+        levels = found(server)
+    assert levels["no-hub"] == "error"
+    assert levels["reached"] == "ok"
+
+
 PROGRAM = """
 import sys
 import segment_gevent

@@ -22,12 +22,13 @@ from segment_gevent.options import Options
 def diagnose(client: Client | None, *, network: bool, within: float) -> Diagnosis:
     """Examine the process in which it is called, with the options of `client`, or of any; else the environment's."""
     client = client or any_client()
-    if client is None:
-        facts = replace(process_facts(*usable({})), is_initialized=False)
-    else:
-        facts = replace(process_facts(client.options), stats=client.stats, health=client.health())
-    facts = replace(facts, others=max(0, len(clients()) - 1))
-    return examine(with_ways(facts, within) if network and not lifecycle.in_hub() else facts)
+    with lifecycle.BorrowedHub():
+        if client is None:
+            facts = replace(process_facts(*usable({})), is_initialized=False)
+        else:
+            facts = replace(process_facts(client.options), stats=client.stats, health=client.health())
+        facts = replace(facts, others=max(0, len(clients()) - 1))
+        return examine(with_ways(facts, within) if network and not lifecycle.in_hub() else facts)
 
 
 def any_client() -> Client | None:

@@ -67,6 +67,7 @@ def test_proxies_lose_their_passwords() -> None:
     assert facts.variables == {"HTTPS_PROXY": "http://***@proxy:3128"}
     assert facts.given == {"https": "***@other:1"}
     assert "secret" not in repr(facts)
+    assert ways.masked_url("http://ilya:sec/ret@proxy:3128") == "http://***@proxy:3128"
 
 
 def test_the_bundle_in_use(tmp_path: Path, ca_bundle: Path) -> None:

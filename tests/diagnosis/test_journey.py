@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 import pytest
 import trustme
+from gevent._hub_local import get_hub_if_exists
 from servers.http_proxy import ProxyServer
 from servers.http_wire import Peer, WireServer, server_context
 from servers.local_segment import LocalSegment
 from servers.oauth_server import CLIENT_ID, KEY_ID, TokenServer, pem, private_key
 
-from segment_gevent import Diagnosis, Options
+from segment_gevent import Client, Diagnosis, Options
 from segment_gevent.diagnosis.examination import diagnose, examine, process_facts, with_ways
 from segment_gevent.diagnosis.facts import Journey
 from segment_gevent.diagnosis.gathering.journey import travel
@@ -181,6 +183,22 @@ def test_a_token_is_asked_for(segment_server: LocalSegment) -> None:
         bad = found(segment_server.url, **given, oauth_client_key=other, oauth_auth_server=host_of(tokens))
         assert names(bad, "OAuth") == ["no-token"]
     assert other.splitlines()[1] not in bad.to_json()
+
+
+def test_a_native_thread_leaves_no_hub_behind(segment_server: LocalSegment) -> None:
+    """Nor the file descriptors of one, where an application without gevent's patches asks in a thread of its own."""
+
+    def ask() -> None:
+        found_by.append(diagnose(Client(KEY, host=segment_server.url, enabled=False), network=True, within=10.0))
+        found_by.append(get_hub_if_exists())
+
+    found_by: list[Any] = []
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join(20)
+    diagnosis, hub = found_by
+    assert names(diagnosis) == ["reached"]
+    assert hub is None
 
 
 def test_an_application_may_be_anywhere(segment_server: LocalSegment, make_client: Any) -> None:

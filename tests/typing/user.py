@@ -57,6 +57,16 @@ def calls(properties: Mapping[str, object]) -> None:
     segment.group(user_id="user", group_id="g", category="c")  # type: ignore[call-arg]
 
 
+def doctor(client: segment.Client) -> None:
+    diagnosis = segment.diagnose(client, network=False, within=timedelta(seconds=3))
+    assert_type(diagnosis, segment.Diagnosis)
+    assert_type([finding.fix for finding in diagnosis], list[str])
+    assert_type(diagnosis.errors, tuple[segment.Finding, ...])
+    assert_type(diagnosis.to_json(), str)
+    diagnosis.findings = ()  # type: ignore[misc]
+    segment.diagnose(within="3")  # type: ignore[arg-type]
+
+
 def delivery() -> None:
     assert_type(segment.flush(), bool)
     assert_type(segment.flush(timedelta(seconds=1)), bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -68,7 +69,11 @@ def _proxies(pairs: tuple[str, ...]) -> object:
 
 
 def _path(text: str) -> object:
-    return text if text.lower() != "false" else False
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if not os.path.exists(text):
+        raise click.BadParameter(f"{text!r} does not exist")
+    return text
 
 
 FORMS = {

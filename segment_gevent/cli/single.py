@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import requests
 from rich.console import Console
 
-from segment_gevent import Client, DeliveryError, Options
+from segment_gevent import Client, DeliveryError, Options, ValidationError
 from segment_gevent.cli.listener import Listener
 from segment_gevent.events.message import MESSAGE_LIMIT
 
@@ -59,6 +59,11 @@ def in_words(error: DeliveryError) -> str:
     """The error, and the beginning of what the server said with it."""
     text = " ".join(str(getattr(error.response, "text", "")).split())
     return f"{error}: {text[:ANSWER_SHOWN]}" if text else str(error)
+
+
+def mistake(error: ValidationError) -> str:
+    """What is wrong, without how Python would order the arguments."""
+    return str(error).partition("; the order here")[0]
 
 
 def dropped(reason: str, failure: DeliveryError | None) -> Fate:

@@ -153,9 +153,9 @@ def test_a_wrong_token_server_ends_it(directory: str, segment_server: LocalSegme
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
-        ((), "api_key is missing: pass the write key, or set SEGMENT_WRITE_KEY"),
+        ((), "--write-key is missing: pass the write key, or set SEGMENT_WRITE_KEY"),
         (("--write-key", "k", "--host", "nowhere"), "host must be an http:// or https:// address"),
-        (("--write-key", "k", "--oauth-client-id", "id"), "oauth_client_key is missing"),
+        (("--write-key", "k", "--oauth-client-id", "id"), "--oauth-client-key is missing"),
         (("--write-key", "k", "--timeout", "soon"), "'--timeout': must be seconds"),
         (("--write-key", "k", "--proxy", "http://proxy"), "'--proxy': must be scheme=URL"),
     ],

@@ -95,8 +95,8 @@ def test_a_message_that_is_too_large_is_not_sent(segment_server: LocalSegment) -
         (("track", "E", "--user", "u", "total"), "'total' must be key=value", 2),
         (("track", "E", "--user", "u", "--properties", "[1]"), "must be a JSON object", 2),
         (("track", "E", "--user", "u", "--context", "{"), "must be JSON", 2),
-        (("track", "E"), "track needs a session_id or a user_id", 1),
-        (("track", "E", "--user", "u", "--timestamp", "some day"), "timestamp of type str cannot be read", 1),
+        (("track", "E"), "track needs a session_id or a user_id", 2),
+        (("track", "E", "--user", "u", "--timestamp", "some day"), "timestamp of type str cannot be read", 2),
         (("track", "E", "--user", "u", "--host", "nowhere"), "host must be an http:// or https:// address", 2),
     ],
 )

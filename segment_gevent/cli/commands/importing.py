@@ -21,6 +21,9 @@ PATH = click.Path(dir_okay=False)
 CSV_ENDINGS = {".csv": ",", ".tsv": "\t"}
 COMPRESSED = {".gz", ".zst"}
 
+MAP = "What a column or key means, such as Total=properties.total:number; without a field it is left out."
+SET = "For lines that lack the field, such as type=identify."
+
 FOR_IMPORTS: dict[str, Any] = {
     "flush_at": 2_500,
     "flush_after": 0.2,
@@ -39,7 +42,7 @@ def one_character(_context: click.Context, _parameter: click.Parameter, given: s
     raise click.BadParameter("must be one character, and no quote, space or line end")
 
 
-@click.command("import")
+@click.command("import", short_help="Send historical data from files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--format", "form", type=click.Choice(["ndjson", "csv"]), help="[default: by the name's end, or ndjson]")
 @click.option(
@@ -47,12 +50,18 @@ def one_character(_context: click.Context, _parameter: click.Parameter, given: s
     callback=one_character,
     help="Between the cells of CSV.  [default: a comma; a tab for .tsv]",
 )
-@click.option("--map", "mapping", multiple=True, metavar="COLUMN=FIELD[:TYPE]", help="What a column or key means.")
-@click.option("--set", "constants", multiple=True, metavar="FIELD=VALUE", help="For lines without the field.")
-@click.option("--checkpoint", default="", type=PATH, help="Where to write how far it is, and to go on from.")
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="COLUMN=FIELD[:TYPE]",
+    help=MAP,
+)
+@click.option("--set", "constants", multiple=True, metavar="FIELD=VALUE", help=SET)
+@click.option("--checkpoint", default="", type=PATH, help="Where to write how far it is, and to go on from there.")
 @click.option("--rejects", default="", type=PATH, help="Where to write the bad lines, with the reasons.")
 @click.option("--dry-run", is_flag=True, help="Send nothing; say which lines are bad, and why.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Messages a second, at most.")
+@click.option("--rate", metavar="<number>", type=click.FloatRange(0, min_open=True), help="Messages a second, at most.")
 @click.option("--max-in-flight", type=click.IntRange(1), default=4, show_default=True, help="Batches sent at a time.")
 @click.option("--max-retries", type=click.IntRange(0), default=10, show_default=True, help="Of a batch.")
 @sending_flags

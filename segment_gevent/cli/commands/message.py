@@ -51,7 +51,14 @@ SHARED: tuple[Decorator, ...] = (
     click.option("--context", callback=json_object, metavar="JSON", help="What is known of the moment."),
     click.option("--integrations", callback=json_object, metavar="JSON", help="Which destinations get it."),
     click.option("--message-id", help="The same for the same event: the server drops a repeat."),
-    click.option("--within", type=click.FloatRange(0), default=WITHIN, show_default=True, help="Seconds to try for."),
+    click.option(
+        "--within",
+        metavar="<seconds>",
+        type=click.FloatRange(0),
+        default=WITHIN,
+        show_default=True,
+        help="Seconds to try for.",
+    ),
     sending_flags,
 )
 WHO: tuple[Decorator, ...] = (
@@ -86,7 +93,7 @@ def message_command(call: str, words: str, *own: Decorator, values: str = "") ->
     decorated: Callable[..., Any] = command
     for decorator in reversed([*own, *(said if values else ()), *SHARED]):
         decorated = decorator(decorated)
-    return click.command(call, help=words)(decorated)
+    return click.command(call, help=words, short_help=words.strip().partition(".")[0] + ".")(decorated)
 
 
 MESSAGE_COMMANDS = (

@@ -50,7 +50,14 @@ def list_messages(spool_dir: str, limit: int) -> None:
 
 @spool.command()
 @_directory
-@click.option("--within", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds to try for.")
+@click.option(
+    "--within",
+    metavar="<seconds>",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to try for.",
+)
 @sending_flags
 def replay(spool_dir: str, within: float, **given: Any) -> None:
     """Send what ended processes left for this key and host.

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
 import click
 
-from segment_gevent import ConfigError, SegmentError
+from segment_gevent import ConfigError, Options, SegmentError, ValidationError
 
 T = TypeVar("T")
 
 
 def told(work: Callable[[], T]) -> T:
-    """What the work returns; the package's errors end the command with their text, wrong options with exit code 2."""
+    """What the work returns; the package's errors end the command with their text, what was given wrong with code 2."""
     try:
         return work()
     except ConfigError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(_by_flags(str(error))) from error
+    except ValidationError as error:
+        from segment_gevent.cli.single import mistake
+
+        raise click.UsageError(mistake(error)) from error
     except SegmentError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _by_flags(text: str) -> str:
+    """The text with options by the names that they have here."""
+    flags = {row.name: row.flag for row in Options.describe() if row.flag}
+    names = [rf"\b{name}\b" if "_" in name else rf"^{name}\b" for name in flags]  # host is a word too
+    return re.sub("|".join(names), lambda found: flags[found[0]], text)

@@ -17,6 +17,7 @@ from segment_gevent.cli.importing.plan import Plan
 from segment_gevent.cli.importing.records import ChangedError, CsvRecords, Numbered, Record, json_records
 from segment_gevent.cli.importing.sources import Source, SourceError
 from segment_gevent.cli.importing.stop import Stop, StoppedError
+from segment_gevent.cli.single import mistake
 
 TURN_EVERY = 500
 """Records between two turns of the event loop, some 10 ms: requests go out while lines are read."""
@@ -100,7 +101,7 @@ class Reading:
             message_id = arguments["message_id"]
             getattr(self._client, call)(**arguments)
         except ValidationError as error:
-            self._fates.reject(entry, str(error))
+            self._fates.reject(entry, mistake(error))
             return
         self._fates.enter(entry, message_id)
         if self._pace is not None:

@@ -16,6 +16,7 @@ from segment_gevent.cli.importing.rejects import Rejects
 from segment_gevent.cli.importing.saving import Saving
 from segment_gevent.cli.importing.stop import Stop
 from segment_gevent.cli.importing.telling import Telling
+from segment_gevent.cli.listener import Listener
 
 GRACE = 15.0
 """Seconds for what is in flight when the import is told to stop."""
@@ -63,7 +64,8 @@ class Import:
                         reading.read(source, ledger)
                 self._await_fates(client)
         finally:
-            client.shutdown(0)
+            with Listener():  # the log would call lost what a later run sends
+                client.shutdown(0)
 
     def _await_fates(self, client: Client) -> None:
         deadline = None

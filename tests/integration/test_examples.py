@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from servers.arrivals import Arrivals
-from servers.program import ROOT, Process
+from servers.program import Process
 from servers.requirements import lacking
 from servers.web_server import EXAMPLES, WebServer, pywsgi
 
 PAGES = [f"/page/{number}" for number in range(20)]
 
 
-def commands(name: str, bin_folder: Path = Path(sys.executable).parent) -> list[list[str]]:
-    """The commands that an example's text gives, with the programs of an environment."""
+def commands(name: str) -> list[list[str]]:
+    """The commands that an example's text gives, with the programs of this environment."""
     text = (EXAMPLES / name).read_text(encoding="utf-8").split('"""')[1]
     found = re.findall(r"^ *((?:celery|gunicorn|locust|python) .*?)(?:: .*)?$", text, re.MULTILINE)
-    return [[str(bin_folder / program), *rest] for program, *rest in map(shlex.split, found)]
+    return [[str(Path(sys.executable).parent / program), *rest] for program, *rest in map(shlex.split, found)]
 
 
 def test_the_text_of_the_gunicorn_example_is_true(arrivals: Arrivals) -> None:
@@ -55,25 +55,13 @@ def test_the_celery_example_delivers_what_its_task_tracks(arrivals: Arrivals, br
     assert (summary["valid"], summary["invalid"], summary["duplicates"]) == (2, 0, 0)
 
 
-@pytest.fixture(scope="session")
-def locust_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Locust in an environment of its own: it brings a dozen packages, and a plugin for every run of pytest."""
-    folder = tmp_path_factory.mktemp("locust")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.run([*pip, "-e", ROOT, "locust"]).returncode:
-        lacking("locust")
-    return folder / "bin"
-
-
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one process", "a master and two workers"])
-def test_the_locust_example_delivers_what_its_users_track(
-    arrivals: Arrivals, locust_bin: Path, processes: tuple[str, ...]
-) -> None:
+def test_the_locust_example_delivers_what_its_users_track(arrivals: Arrivals, processes: tuple[str, ...]) -> None:
     """As many articles were read as the application served, and all of it has arrived when the load test is over."""
-    (command,) = commands("locustfile.py", locust_bin)
+    if find_spec("locust") is None:
+        lacking("locust")
+    (command,) = commands("locustfile.py")
     with pywsgi(arrivals.environment) as server:
         arguments = ["--host", server.url, "--users", "20", "--spawn-rate", "20", "--run-time", "3s", *processes]
         arguments += ["--stop-timeout", "10"]  # or a user is stopped with a page that was served and not yet tracked

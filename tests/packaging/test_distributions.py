@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 SOURCES = ("segment_gevent", "benchmarks", "tests", "docs", "examples")
 EXTRAS = {
     "celery": "import segment_gevent.contrib.celery",
-    "cli": "import segment_gevent.cli.app, zstandard",
+    "cli": "import segment_gevent.cli.app, backports.zstd, jsonschema_rs",
     "django": "import segment_gevent.contrib.django, segment_gevent.contrib.django.middleware",
     "flask": "import segment_gevent.contrib.flask",
     "oauth": "import segment_gevent.delivery.oauth, segment_gevent.delivery.client_key, jwt, cryptography",

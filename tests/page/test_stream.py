@@ -44,6 +44,7 @@ def test_nothing_moves_under_who_has_scrolled(visit: Visits, send: Send) -> None
     """A row stays where it is on the screen, and what came is counted until one asks for it."""
     send(*(message(number, event=f"Event {number}") for number in range(200)))
     page = visit()
+    expect(page.locator(".row").first).to_be_visible()
     page.get_by_role("region", name="Events, newest first").evaluate("list => list.scrollTo({top: 1800})")
     state(page, "held while you read")
     row = page.locator(".row", has_text="Event 140")

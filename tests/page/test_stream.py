@@ -117,6 +117,9 @@ def test_a_hundred_thousand_events(visit: Visits, send: Send, server: LocalSegme
     assert rows.count() < 100
     send(*(message(number, event=f"Event {number}") for number in range(100_000, 100_500)))
     waiting(page, 500)
+    # The server let go of these; who reads them goes on reading.
+    expect(page.locator(".row", has_text="Event 0").last).to_be_visible()
+    expect(page.get_by_test_id("length")).to_have_text("100,000 events")
     page.get_by_role("button", name="500 new").click()
     expect(rows.first).to_contain_text("Event 100499")
     expect(page.get_by_test_id("length")).to_have_text("100,000 events")
@@ -162,6 +165,19 @@ def test_it_comes_back_with_the_server(visit: Visits, send: Send, server: LocalS
     expect(page.locator(".virtual-row")).to_have_count(1)
     assert titles(page) == ["After"]
     assert all("ERR_" in complaint for complaint in visit.complaints)
+    visit.complaints.clear()
+
+
+def test_rows_that_could_not_be_had_are_asked_for_again(visit: Visits, send: Send) -> None:
+    """The server may be away for a moment; the list is there meanwhile."""
+    send(*(message(number, event=f"Event {number}") for number in range(300)))
+    page = visit()
+    expect(page.locator(".row").first).to_be_visible()
+    page.route("**/_/events?*", lambda route: route.abort(), times=1)
+    with page.expect_event("requestfailed"):
+        page.get_by_role("region", name="Events, newest first").evaluate("list => list.scrollTo({top: 1e6})")
+    expect(page.locator(".row", has_text="Event 0").last).to_be_visible()
+    assert all("ERR_FAILED" in complaint for complaint in visit.complaints)
     visit.complaints.clear()
 
 

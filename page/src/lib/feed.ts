@@ -2,7 +2,8 @@
 //
 // Rows are known by their rank from the oldest, which an arrival does not change. So a row that was loaded keeps its
 // place however much comes above it. What is asked for is bounded by `upto`, the newest that the list knows: the answer
-// fits the list even if more came meanwhile. While the list is held, arrivals wait, and are counted.
+// fits the list even if more came meanwhile. While the list is held, arrivals wait, and are counted; and though the server
+// lets go of its oldest events, the list keeps its length, or its end would come up to meet the reader.
 import { signal } from "@preact/signals";
 import type { Found } from "./api";
 
@@ -11,6 +12,7 @@ const MOST = 3000;
 const NEAR = 500;
 const THROTTLE = 40;
 const NEWEST = 50;
+const RETRY = 1000;
 
 export interface Slice {
   upto: number;
@@ -37,6 +39,7 @@ export class Feed<T> {
   #rows = new Map<number, T>();
   #count = 0;
   #gone = 0;
+  #cut = 0;
   #upto = 0;
   #pending: Arrived<T> | null = null;
   #asked = new Map<number, AbortController>();
@@ -66,7 +69,7 @@ export class Feed<T> {
       if (stop.signal.aborted) return;
       this.#rows.clear();
       this.#count = total;
-      this.#gone = 0;
+      this.#gone = this.#cut = 0;
       items.forEach((item, place) => this.#rows.set(total - 1 - place, item));
       this.ready.value = true;
       this.#tell();
@@ -90,13 +93,14 @@ export class Feed<T> {
   clear(): void {
     this.stop();
     this.#rows.clear();
-    this.#count = this.#gone = 0;
+    this.#count = this.#gone = this.#cut = 0;
     this.#tell();
   }
 
-  /** Let it wait if `held`, show it if not. */
-  arrived(what: Arrived<T>, held: boolean): void {
+  /** Let it wait if `held`, show it if not. The server keeps the newest `kept` of all, so no list can be longer. */
+  arrived(what: Arrived<T>, held: boolean, kept = Infinity): void {
     this.#pending = this.#pending === null ? what : join(this.#pending, what);
+    this.#gone = Math.max(this.#gone, this.#count + this.#pending.matched - kept);
     if (held) this.waiting.value = this.#pending.matched;
     else this.take();
   }
@@ -108,19 +112,17 @@ export class Feed<T> {
     this.#pending = null;
     this.waiting.value = 0;
     this.#upto = came.last;
-    if (!came.matched) return;
+    if (!came.matched && this.#cut === this.#gone) return;
+    this.#cut = this.#gone;
     this.#count += came.matched;
     came.items.forEach((item, place) => this.#rows.set(this.#count - 1 - place, item));
     this.#prune();
     this.#tell();
   }
 
-  /** The server keeps the newest `kept` of all: the list, waiting rows included, can't be longer. */
-  atMost(kept: number): void {
-    const gone = this.#count + (this.#pending?.matched ?? 0) - kept;
-    if (gone <= this.#gone) return;
-    this.#gone = gone;
-    this.#tell();
+  /** True where the server keeps the row no longer. */
+  isGone(index: number): boolean {
+    return this.#count - 1 - index < this.#gone;
   }
 
   at(index: number): T | undefined {
@@ -141,10 +143,12 @@ export class Feed<T> {
   /** These rows are looked at: load what is missing of them, soon. */
   need(from: number, to: number): void {
     this.#seen = [from, to];
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#fetch(() => false);
-    }, THROTTLE);
+    this.#timer ??= setTimeout(() => this.#soon(), THROTTLE);
+  }
+
+  #soon(): void {
+    this.#timer = undefined;
+    this.#fetch(() => false);
   }
 
   /** Load those of the rows in view again that have gone stale. */
@@ -185,8 +189,9 @@ export class Feed<T> {
       this.#gone = Math.max(this.#gone, count - total, items.length < limit ? top - items.length + 1 : 0);
       this.#prune();
       this.#tell();
-    } catch (error) {
-      if (!controller.signal.aborted) this.error.value = (error as Error).message;
+    } catch {
+      // The server may be away for a moment; what is still looked at then is asked for again.
+      if (!controller.signal.aborted) this.#timer ??= setTimeout(() => this.#soon(), RETRY);
     } finally {
       if (this.#asked.get(page) === controller) this.#asked.delete(page);
     }
@@ -199,7 +204,7 @@ export class Feed<T> {
   }
 
   #tell(): void {
-    this.length.value = Math.max(0, this.#count - this.#gone);
+    this.length.value = Math.max(0, this.#count - this.#cut);
     this.version.value = this.version.peek() + 1;
   }
 }

@@ -92,14 +92,13 @@ async function take(frame: Frame, first: boolean, wanted: Address): Promise<void
     chart(frame, first);
     changes.value = changes.peek() + 1;
   });
-  if (first && (!known || isOther)) {
+  if (first && (!known || isOther || !feed.ready.value)) {
     known = true;
     await feed.start(frame.last, load(wanted));
   } else if (first) {
     if (frame.last > feed.last) await catchUp(frame.last, wanted);
   } else {
-    feed.arrived({ last: frame.last, matched: frame.matched, items: frame.events }, held.peek());
-    feed.atMost(frame.kept);
+    feed.arrived({ last: frame.last, matched: frame.matched, items: frame.events }, held.peek(), frame.kept);
   }
 }
 

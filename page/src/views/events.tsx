@@ -166,7 +166,7 @@ function Stream({ list, point }: { list: { current: ListHandle | null }; point: 
       count={count}
       rowHeight={narrow.value ? ROW_NARROW : ROW}
       rowKey={(index) => feed.keyOf(index)}
-      row={(index) => <EventRow event={feed.at(index)} />}
+      row={(index) => <EventRow event={feed.at(index)} gone={feed.isGone(index)} />}
       onRange={(from, to) => feed.need(from, to)}
       onScroll={(offset) => (scrolled.value = offset > AT_TOP)}
       onPointerMove={point}

@@ -10,6 +10,7 @@ import { narrow } from "../lib/media";
 import type { RequestEntry } from "../lib/types";
 import { bytes, faultWords, lasting, often, plural, statusWords, whole } from "../lib/words";
 import { Icon } from "../parts/icon";
+import { Missing } from "./row";
 import { IconButton, Theirs, Time, Trouble } from "../parts/small";
 import { VirtualList, type ListHandle } from "../parts/virtual-list";
 
@@ -107,7 +108,7 @@ export function Requests() {
             count={count}
             rowHeight={narrow.value ? ROW_NARROW : ROW}
             rowKey={(index) => feed.keyOf(index)}
-            row={(index) => <RequestRow entry={feed.at(index)} chosen={chosen} />}
+            row={(index) => <RequestRow entry={feed.at(index)} chosen={chosen} gone={feed.isGone(index)} />}
             onRange={(from, to) => feed.need(from, to)}
             onScroll={(offset) => (away.value = offset > 4)}
             handle={list}
@@ -136,8 +137,8 @@ function packed({ size, inflated }: RequestEntry): string {
   return size && inflated > size ? `${bytes(inflated)}, ${Math.round((1 - size / inflated) * 100)} % less` : "";
 }
 
-function RequestRow({ entry, chosen }: { entry: RequestEntry | undefined; chosen: number }) {
-  if (!entry) return <div class="row row-wait" aria-hidden="true" />;
+function RequestRow({ entry, chosen, gone }: { entry: RequestEntry | undefined; chosen: number; gone: boolean }) {
+  if (!entry) return <Missing gone={gone} />;
   const isOpen = entry.number === chosen;
   const link = follow({ request: isOpen ? undefined : entry.number });
   return (

@@ -10,10 +10,15 @@ import { Marks, Theirs, Time, TypeMark } from "../parts/small";
 const SLOW = 5000;
 const FRESH = 1000;
 
-export function EventRow({ event }: { event: Kept | undefined }) {
+/** A row that is on its way, or that the server let go of while the list was held. */
+export function Missing({ gone }: { gone: boolean }) {
+  return gone ? <div class="row row-gone">no longer kept</div> : <div class="row row-wait" aria-hidden="true" />;
+}
+
+export function EventRow({ event, gone = false }: { event: Kept | undefined; gone?: boolean }) {
   // Where a few come at a time the eye is led to them; in a flood everything would blink.
   const fresh = useState(() => event !== undefined && trickles.peek() && Date.now() - Date.parse(event.receivedAt) < FRESH)[0];
-  if (!event) return <div class="row row-wait" aria-hidden="true" />;
+  if (!event) return <Missing gone={gone} />;
   const title = titleOf(event.message);
   const who = whoOf(event.message);
   const delay = delayOf(event);

@@ -26,7 +26,7 @@ MAX_BYTES = 256 * 1024 * 1024
 # Written in groups: a transaction costs some 0.1 ms, and more where it goes to a disk.
 WRITE_INTERVAL = 0.05
 # More than this waits where more comes than can be written: then the senders wait too, so that readers, whose turn
-# comes with the writers', are not kept waiting. With 20,000 it took 100 MB more, and 0.4 s longer to the next frame.
+# comes with the writers', are not kept waiting. With 20,000 it took 80 to 100 MB more.
 _MAX_PENDING = 5_000
 _MAX_PENDING_BYTES = 8 * 1024 * 1024
 

@@ -11,6 +11,7 @@ from segment_gevent.events.message import MESSAGE_ID_LIMIT, TYPES
 _REQUIRED = {"track": ("event",), "group": ("groupId",), "alias": ("userId", "previousId")}
 _STRINGS = ("messageId", "userId", "anonymousId", "previousId", "groupId", "event", "name", "category")
 _OBJECTS = ("properties", "traits", "context", "integrations")
+_KINDS = {**dict.fromkeys(_STRINGS, str), **dict.fromkeys(_OBJECTS, dict)}
 _ISO_8601 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.A
 )
@@ -47,10 +48,9 @@ def _wrong_type(given: Mapping[str, object]) -> list[str]:
 
 
 def _wrong_types(given: Mapping[str, object]) -> list[str]:
-    rules = [(field, "a string", str) for field in _STRINGS] + [(field, "an object", dict) for field in _OBJECTS]
     return [
-        f"{field} must be {word}, not {_word(given[field])}"
-        for field, word, kind in rules
+        f"{field} must be {_WORDS[kind]}, not {_word(given[field])}"
+        for field, kind in _KINDS.items()
         if field in given and not isinstance(given[field], kind)
     ]
 

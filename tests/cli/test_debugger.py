@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 from servers.segment_calls import batch, headers, message
 
 import segment_gevent
@@ -17,7 +18,10 @@ ROOT = os.path.dirname(segment_gevent.__path__[0])
 
 def test_it_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     """With the options that it was given, under the name that it was given."""
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"Item Bought": {"required": ["price"]}}')
     options = ["--port", "0", "--strict", "--db", str(tmp_path / "events.db"), "--allow-host", "debugger.test"]
+    options += ["--plan", str(plan), "--keep", "2"]
     with subprocess.Popen(
         [sys.executable, "-m", "segment_gevent", "debugger", *options],
         stdout=subprocess.PIPE,
@@ -31,6 +35,8 @@ def test_it_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         with Connection(url[0]) as connection:
             assert connection.request("POST", "/v1/batch", batch(message(1)), headers())[0] == 200
             assert connection.request("POST", "/v1/batch", batch({"type": "track"}), headers())[0] == 400
+            assert connection.request("POST", "/v1/batch", batch(message(2, event="Item Sold")), headers())[0] == 400
+            assert len(orjson.loads(connection.request("GET", "/_/events")[1])["events"]) == 2
             assert connection.request("GET", "/_/events", headers={"Host": "debugger.test"})[0] == 200
         command.send_signal(signal.SIGINT)
         output, errors = command.communicate(timeout=20)

@@ -118,15 +118,16 @@ function Problems({ event }: { event: Kept }) {
 }
 
 function Facts({ event }: { event: Kept }) {
-  const request = useSignal<RequestEntry | null>(null);
+  // Undefined until it is known. A file of events outlives the server's log of requests, whose numbers then begin anew.
+  const request = useSignal<RequestEntry | null | undefined>(undefined);
   useEffect(() => {
     const stop = new AbortController();
     api
       .requests({ number: event.batch }, stop.signal)
-      .then(({ requests }) => (request.value = requests[0] ?? null))
+      .then(({ requests }) => (request.value = requests.find((entry) => entry.receivedAt === event.receivedAt) ?? null))
       .catch(() => (request.value = null));
     return () => stop.abort();
-  }, [event.batch]);
+  }, [event.batch, event.receivedAt]);
   const { messageId, timestamp, originalTimestamp, previousId, groupId, context } = fields(event.message);
   const who = whoOf(event.message);
   const name = nameOf(event.message);
@@ -172,9 +173,15 @@ function Facts({ event }: { event: Kept }) {
         <Waits event={event} called={called} sent={request.value?.sentAt ?? undefined} />
       </Fact>
       <Fact name="Request">
-        <a {...follow({ view: "requests", request: event.batch, open: undefined })}>no. {event.batch}</a>
-        <span class="dim">{request.value ? ` ${requestWords(request.value)}` : ""}</span>{" "}
-        <a {...follow(only({ batch: event.batch, open: event.id }))}>its events</a>
+        {request.value === null ? (
+          <span class="dim">no. {event.batch}, no longer in the log</span>
+        ) : (
+          <>
+            <a {...follow({ view: "requests", request: event.batch, open: undefined })}>no. {event.batch}</a>
+            <span class="dim">{request.value ? ` ${requestWords(request.value)}` : ""}</span>{" "}
+            <a {...follow(only({ batch: event.batch, open: event.id }))}>its events</a>
+          </>
+        )}
       </Fact>
       {event.retry > 0 && <Fact name="Retries">{`sent ${often(event.retry)} before`}</Fact>}
       {typeof messageId === "string" && (

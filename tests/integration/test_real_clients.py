@@ -6,7 +6,6 @@ The truth is theirs: where the server's rules were stricter than Segment's, one 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,42 +14,25 @@ from pathlib import Path
 import pytest
 from servers.local_segment import LocalSegment
 from servers.program import PROGRAMS
-from servers.requirements import lacking
+from servers.real_clients import FOR_NODE, FOR_PYTHON, from_npm, from_pypi
 
 from segment_gevent.events.message import TYPES
-
-FOR_PYTHON = ("segment-analytics-python==2.4.0", "rudder-sdk-python==2.1.9")
-FOR_NODE = "@segment/analytics-node@3.1.0"
 
 pytestmark = pytest.mark.xdist_group("real clients")  # so that each is installed once
 
 Send = Callable[[str, str, str], "subprocess.CompletedProcess[str]"]
 
 
-def installed(command: list[str], what: str, folder: Path) -> Path:
-    """The folder, once the command has put there what it names."""
-    done = subprocess.run([*command], capture_output=True, text=True, timeout=110, cwd=folder, check=False)
-    if done.returncode != 0:
-        lacking(f"{what} ({done.stderr.strip()[-300:]})")
-    return folder
-
-
 @pytest.fixture(scope="session")
 def for_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the libraries for Python and what they need, apart from what the tests run with."""
-    folder = tmp_path_factory.mktemp("real-python")
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", str(folder)]
-    return installed([*pip, *FOR_PYTHON], ", ".join(FOR_PYTHON), folder)
+    return from_pypi(tmp_path_factory.mktemp("real-python"), *FOR_PYTHON)
 
 
 @pytest.fixture(scope="session")
 def for_node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the library for Node."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        lacking("node and npm")
-    folder = tmp_path_factory.mktemp("real-node")
-    npm = ["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier", "--prefix", str(folder)]
-    return installed([*npm, FOR_NODE], FOR_NODE, folder)
+    return from_npm(tmp_path_factory.mktemp("real-node"), FOR_NODE)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ django = ["Django>=4.2"]
 flask = ["Flask>=2.3"]
 oauth = ["PyJWT[crypto]>=2.4"]
 prometheus = ["prometheus_client>=0.20"]
+redis = ["redis>=5.0.1"]
 test = [
     *celery,
     *cli,
@@ -21,6 +22,7 @@ test = [
     *flask,
     *oauth,
     *prometheus,
+    *redis,
     "attrs",
     # The page's tests: a browser's driver, and axe-core. On 3.10 they do not run; there `lowest` has a greenlet of old.
     "axe-playwright-python>=0.1.8; python_version >= '3.11'",
@@ -37,7 +39,6 @@ test = [
     "pytest-cov>=7",
     "pytest-timeout",
     "pytest-xdist>=3.6",
-    "redis",
     "setuptools>=64",
     "trustme",
 ]
@@ -69,6 +70,7 @@ setup(
         "flask": flask,
         "oauth": oauth,
         "prometheus": prometheus,
+        "redis": redis,
         "test": test,
         "uwsgi": ["uwsgi"],
     },

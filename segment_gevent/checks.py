@@ -128,6 +128,16 @@ def address(name: str, value: object) -> str:
     return value if is_left_out else value.rstrip("/")
 
 
+def outbox(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong(name, "a Redis URL, a string", value)
+    if value:
+        from segment_gevent.redis_url import parse  # which most clients do without
+
+        parse(name, value)
+    return str(value)
+
+
 def text(name: str, value: object) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)

@@ -39,7 +39,8 @@ class DeliveryError(SegmentError):
 
     Attributes:
         reason: what went wrong, as one word: `"status"` (the server answered and refused), `"timeout"`, `"connection"`,
-            `"tls"`, `"proxy"`, `"dns"`, `"oauth"` (no token) or `"transport"` (anything else that a transport raised).
+            `"tls"`, `"proxy"`, `"dns"`, `"oauth"` (no token), `"outbox"` (Redis answered, and did not take the batch)
+            or `"transport"` (anything else that a transport raised).
         status: the HTTP status of the last answer, or None where none came.
         response: the last answer, or None.
         attempts: how many times the batch was sent.

@@ -294,6 +294,14 @@ class Options:
     enabled: Option[bool, bool] = Option(
         True, checks.switch, unit="", doc="False checks and counts calls and sends nothing; no key is needed."
     )
+    outbox: Option[str, str] = Option(
+        LeftOut(""),
+        checks.outbox,
+        unit="Redis URL",
+        flag="--outbox",
+        env="SEGMENT_OUTBOX",
+        doc="A Redis whose stream takes the batches, for relays to send; left out, `SEGMENT_OUTBOX` serves.",
+    )
     transport: Option["Transport | None", "Transport | None"] = Option(
         None,
         checks.transport,
@@ -316,14 +324,22 @@ class Options:
         if self.enabled and not self.api_key:
             raise ConfigError("api_key is missing: pass the write key, or set SEGMENT_WRITE_KEY")
 
+        if self.uses_outbox and self.oauth_client_id:
+            raise ConfigError("oauth_client_id goes to the relay, which asks for tokens, and not with outbox")
+
+    @property
+    def uses_outbox(self) -> bool:
+        """Whether batches go to a stream in Redis; a `transport` goes over it."""
+        return bool(self.outbox) and self.transport is None
+
     @property
     def changes_messages(self) -> bool:
         """Whether a call's message may become another, or be dropped, before it is queued."""
         return bool(self.before_send or self.default_context or self.default_integrations or self.sample_rate < 1)
 
     def __repr__(self) -> str:
-        """Only what differs from the defaults, and never the write key or a proxy's password."""
-        hidden = {"api_key", "proxies", "oauth_client_key"}
+        """Only what differs from the defaults, and never the write key or a proxy's or outbox's password."""
+        hidden = {"api_key", "proxies", "oauth_client_key", "outbox"}
         told = (
             f"{row.name}={'…' if row.name in hidden else repr(self.__dict__[row.name])}"
             for row in self.describe()

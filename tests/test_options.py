@@ -59,6 +59,7 @@ DEFAULTS = {
     "oauth_auth_server": "https://oauth2.segment.io",
     "oauth_scope": "tracking_api:write",
     "enabled": True,
+    "outbox": "",
     "transport": None,
 }
 
@@ -174,6 +175,8 @@ BAD = [
     ("proxies", "http://proxy:3128", "proxies must be a mapping"),
     ("proxies", {"https": None}, "proxies must be a mapping"),
     ("verify", 1, "verify must be True, False or the path"),
+    ("outbox", 6379, "outbox must be a Redis URL, a string, not int"),
+    ("outbox", "http://cache:6379", "outbox must be a Redis URL such as redis://host:6379/0"),
     ("transport", object(), "transport must be an object with send"),
     ("transport", "http", "transport must be an object with send"),
     *(

@@ -9,6 +9,7 @@ from segment_gevent.cli.commands.demo import demo
 from segment_gevent.cli.commands.doctor import doctor
 from segment_gevent.cli.commands.importing import import_files
 from segment_gevent.cli.commands.message import MESSAGE_COMMANDS
+from segment_gevent.cli.commands.relay import relay
 from segment_gevent.cli.commands.spool import spool
 from segment_gevent.version import __version__
 
@@ -21,6 +22,7 @@ def commands() -> None:
 
 commands.add_command(demo)
 commands.add_command(spool)
+commands.add_command(relay)
 commands.add_command(debugger)
 commands.add_command(import_files)
 commands.add_command(doctor)

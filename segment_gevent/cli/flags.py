@@ -26,19 +26,32 @@ def sending_flags(command: Command) -> Command:
 
     The command gets them by the options' names, None where left out, so that the environment and the defaults serve.
     """
-    for row in reversed(Options.describe()):
-        if row.flag:
-            form = FORMS.get(row.unit) or Form(row.unit, str)
-            default = row.default.strip("'()").replace(", ", ",")
-            command = click.option(
-                row.flag,
-                row.name,
-                metavar=f"<{form.shown}>",
-                multiple=form.is_repeated,
-                callback=_reader(form),
-                help=row.doc.replace("`", "") + (f"  [default: {default}]" if default not in {"", "None"} else ""),
-            )(command)
-    return command
+    return sending_flags_but()(command)
+
+
+def sending_flags_but(*left_out: str) -> Callable[[Command], Command]:
+    """The same but for some options, by their names."""
+
+    def give(command: Command) -> Command:
+        for row in reversed(Options.describe()):
+            if row.flag and row.name not in left_out:
+                command = _flag(row)(command)
+        return command
+
+    return give
+
+
+def _flag(row: Any) -> Callable[[Command], Command]:
+    form = FORMS.get(row.unit) or Form(row.unit, str)
+    default = row.default.strip("'()").replace(", ", ",")
+    return click.option(
+        row.flag,
+        row.name,
+        metavar=f"<{form.shown}>",
+        multiple=form.is_repeated,
+        callback=_reader(form),
+        help=row.doc.replace("`", "") + (f"  [default: {default}]" if default not in {"", "None"} else ""),
+    )
 
 
 def chosen(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.overflow import REASON, Overflow
 from segment_gevent.delivery.reporter import Callbacks, Reporter
 from segment_gevent.delivery.sender import Outcome, Sender
-from segment_gevent.delivery.transport import HttpTransport, Transport, http_transport
+from segment_gevent.delivery.transport import GeventTransport, Transport, http_transport
 from segment_gevent.delivery.uwsgi import Legacy
 from segment_gevent.events.batch import Envelope
 from segment_gevent.events.message import MESSAGE_LIMIT, MessageIds
@@ -71,14 +71,14 @@ class Pipeline:
         self._is_async = options.async_
         self._is_closed = False
         self.new_id = MessageIds(urlsafe_b64encode(os.urandom(ID_PREFIX_BYTES)).decode("ascii")).next
-        self._transport = options.transport or _http(options)
+        self._transport = options.transport or _own_transport(options)
         self._authorization = _authorization(options, key)
         self._buffer = Buffer(
             max_messages=options.max_queue_size,
             max_bytes=options.max_queue_bytes,
             on_mark=self._on_mark if options.async_ else None,
         )
-        self._envelope = Envelope(options.api_key)
+        self._envelope = _envelope(options)
         self._flights = Flights(self._buffer, self._envelope, max_in_flight=options.max_in_flight)
         self._reporter = Reporter(home, logger, max_bytes=options.max_queue_bytes)
         self._fates = Fates(self._counters, callbacks, self._reporter, logger)
@@ -254,12 +254,12 @@ class Pipeline:
         if self._spooling is not None:
             self._spooling.abandon()
         self._authorization.abandon()
-        if isinstance(self._transport, HttpTransport):
+        if isinstance(self._transport, GeventTransport):
             self._transport.abandon()
 
     def warm_up(self) -> None:
         """Do now what the first send would: import requests, read the CA bundle. Takes some 0.1 s; may switch."""
-        if isinstance(self._transport, HttpTransport):
+        if isinstance(self._transport, GeventTransport):
             self._transport.warm_up()
 
     def stats(self) -> Stats:
@@ -416,7 +416,22 @@ def _authorization(options: Options, key: ClientKey | None) -> Authorization:
     return Bearer(options, key)
 
 
-def _http(options: Options) -> Transport:
+def _own_transport(options: Options) -> Transport:
+    if options.uses_outbox:
+        from segment_gevent.delivery.outbox.transport import outbox_transport  # as above
+
+        transport = outbox_transport(options)
+        if lifecycle.ssl_may_be_imported():
+            import segment_gevent.delivery.outbox.session  # as below
+        return transport
     if lifecycle.ssl_may_be_imported():
         import segment_gevent.delivery.session  # noqa: F401 - a stall of 100 ms, better now than at the first send
     return http_transport(f"{options.host}/v1/batch", options)
+
+
+def _envelope(options: Options) -> Envelope:
+    if not options.uses_outbox:
+        return Envelope(options.api_key)
+    from segment_gevent.delivery.outbox.entry import Lines
+
+    return Lines()

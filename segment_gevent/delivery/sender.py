@@ -68,8 +68,12 @@ class Sender:
         authorization: Authorization,
         counters: Counters,
         logger: logging.Logger,
+        *,
+        destination: str = "",
+        kept: str = "what is on disk waits there",
     ) -> None:
         self._options = options
+        self._kept = kept
         self._transport = transport
         self._authorization = authorization
         self._counters = counters
@@ -85,8 +89,9 @@ class Sender:
             "Content-Type": "application/json",
             "User-Agent": f"segment-gevent/{__version__}",
         }
+        self._destination = destination or getattr(transport, "shown", options.host)
         self._compress: Callable[[bytes], bytes] | None = None
-        if options.gzip:
+        if options.gzip and not options.uses_outbox:  # whose entries tell how many messages they hold
             from segment_gevent.delivery.compression import gzipped  # which most clients do without
 
             self._compress = partial(gzipped, level=options.gzip_level, between=lifecycle.turn)
@@ -97,7 +102,7 @@ class Sender:
     ) -> Outcome:
         """Send, wait and send again, in the caller's greenlet, which switches; `once` does without the again.
 
-        What is sent once is on disk: where delivery fails, the log says that it waits there.
+        What is sent once is on disk, or in a stream: where delivery fails, the log says that it waits there.
         A background greenlet's waits do not keep `gevent.wait()` and `hub.join()` from returning.
 
         Raises:
@@ -130,7 +135,7 @@ class Sender:
                         asked=asked or 0.0,
                     )
                     if once and (outcome.is_about_sender or not outcome.is_final):
-                        self._say_failing("what is on disk waits there", error)
+                        self._say_failing(self._kept, error)
                     return outcome
                 self._say_failing(f"is tried again, up to {self._options.max_retries} times", error)
                 flight.not_before = time.monotonic() + wait  # also for who takes over, if this greenlet is killed
@@ -284,12 +289,12 @@ class Sender:
     def _say_failing(self, consequence: str, error: DeliveryError) -> None:
         if not self._is_failing:
             self._is_failing = True
-            self._logger.warning("delivery to %s fails and %s: %s", self._options.host, consequence, error)
+            self._logger.warning("delivery to %s fails and %s: %s", self._destination, consequence, error)
 
     def _say_works(self) -> None:
         if self._is_failing:
             self._is_failing = False
-            self._logger.info("delivery to %s works again", self._options.host)
+            self._logger.info("delivery to %s works again", self._destination)
 
 
 def _draw() -> float:

@@ -72,14 +72,14 @@ class GeventAdapter(HTTPAdapter):
         """Nothing: the context knows whom to trust. Told a file, urllib3 would parse it anew at each connect."""
 
 
-class Session:
+class HttpSession:
     """POSTs to one URL from one hub, over connections that are kept alive between sends.
 
     Making one may wait, cooperatively, for the CA certificates.
 
     Raises:
         requests.RequestException: the URL or the proxy's is malformed.
-        urllib3.exceptions.HTTPError: the CA certificates cannot be read.
+        ssl.SSLError: the CA certificates cannot be read.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import requests
 
     from segment_gevent.delivery.connections import Network
-    from segment_gevent.delivery.session import Session
+    from segment_gevent.delivery.sockets import Sockets
     from segment_gevent.options import Options
 
 
@@ -41,51 +41,37 @@ class Transport(Protocol):
         """Let go of connections. Called from any thread, more than once; a later `send` may open new ones."""
 
 
-class HttpTransport:
-    """POSTs batches to one URL over keep-alive connections that wait cooperatively, monkey-patched or not.
+class Session(Protocol):
+    """What a transport has in each hub: the connections there."""
+
+    def send(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
+        """As `Transport.send`, with whatever errors come."""
+
+    def close(self) -> None:
+        """Close the connections that idle, and those in use when their send ends. Never waits; a later send reopens."""
+
+
+class GeventTransport:
+    """A transport over gevent's sockets: cooperative, monkey-patched or not.
 
     Safe to use from any greenlet, hub and native thread: each hub has a session of its own, since a gevent socket
     belongs to the hub that opened it.
-
-    Args:
-        url: where to POST, with its path.
-        timeout: seconds for each step of connecting (TCP, proxy, TLS), and seconds between two pieces of the answer. A
-            server that trickles can take far longer: who wants a deadline puts a `gevent.Timeout` around `send`.
-        proxies: the proxy of a scheme, such as `{"https": "http://user:password@proxy:3128"}`. None takes the
-            environment's, `NO_PROXY` honoured, as they are when a hub sends for the first time; an empty mapping none.
-        verify: a file or directory of CA certificates; False to verify nothing; True or None for
-            `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` or certifi's.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout: tuple[float, float] = (5.0, 15.0),
-        proxies: Mapping[str, str] | None = None,
-        verify: bool | str | None = None,
-    ) -> None:
-        self._url = url
-        self._timeout = timeout
-        self._proxies = proxies
-        self._verify = verify
+    def __init__(self) -> None:
         self._process = os.getpid()
-        self._network: Network | None = None
+        self._sockets: Sockets | None = None
         self._sessions: WeakKeyDictionary[gevent.hub.Hub, Session] = WeakKeyDictionary()
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
-        """POST `body` and return the answer, of any status, its content read; a redirect is not followed.
+        """Send `body` and return the answer.
 
-        Waits cooperatively. A `gevent.Timeout` or `GreenletExit` thrown in meanwhile passes
-        through, and its connection is closed. The answer's `request` keeps neither the body nor the credentials.
-
-        Args:
-            body: sent as it is.
-            headers: all headers of the request but Host and Content-Length. Cookies and ~/.netrc add nothing to them.
+        Waits cooperatively. A `gevent.Timeout` or `GreenletExit` thrown in meanwhile passes through, and its connection
+        is closed.
 
         Raises:
-            DeliveryError: no whole answer came; its reason is one of `"timeout"`, `"connection"`, `"tls"`, `"proxy"`,
-                `"dns"` and `"transport"`, its cause the original error.
+            DeliveryError: no whole answer came; its reason is one of those that the class names, its cause the original
+                error.
         """
         try:
             return self._session().send(body, headers)
@@ -126,8 +112,8 @@ class HttpTransport:
         Fit for an at-fork hook: never waits, switches or raises. Where no hook runs, `send` notices the fork itself.
         """
         self._process = os.getpid()
-        if self._network is not None:
-            self._network.abandon()
+        if self._sockets is not None:
+            self._sockets.abandon()
         self._sessions = WeakKeyDictionary()
 
     def _session(self) -> Session:
@@ -137,15 +123,9 @@ class HttpTransport:
         hub = gevent.get_hub()
         session = self._sessions.get(hub)
         if session is None:
-            from segment_gevent.delivery.connections import Network
-            from segment_gevent.delivery.session import Session
-
             self._close_ended_threads()
-            if self._network is None:
-                self._network = Network(self._verify)
-            session = Session(self._url, self._network, timeout=self._timeout, proxies=self._proxies)
             # Another greenlet may have been first while this one waited for the CA bundle.
-            session = self._sessions.setdefault(hub, session)
+            session = self._sessions.setdefault(hub, self._open())
         return session
 
     def _close_ended_threads(self) -> None:
@@ -157,6 +137,55 @@ class HttpTransport:
                 session = self._sessions.pop(hub, None)
                 if session is not None:
                     session.close()
+
+    def _open(self) -> Session:
+        """A session for this hub. It may wait, and raise what is of no use."""
+        raise NotImplementedError
+
+    def _delivery_error(self, error: Exception) -> DeliveryError:
+        raise NotImplementedError
+
+
+class HttpTransport(GeventTransport):
+    """POSTs batches to one URL over keep-alive connections that wait cooperatively, monkey-patched or not.
+
+    An answer may have any status, and its content is read; a redirect is not followed. Its `request` keeps neither the
+    body nor the credentials. The headers that are given are all of the request's but Host and Content-Length: cookies
+    and ~/.netrc add nothing to them. Reasons: `"timeout"`, `"connection"`, `"tls"`, `"proxy"`, `"dns"` and
+    `"transport"`.
+
+    Args:
+        url: where to POST, with its path.
+        timeout: seconds for each step of connecting (TCP, proxy, TLS), and seconds between two pieces of the answer. A
+            server that trickles can take far longer: who wants a deadline puts a `gevent.Timeout` around `send`.
+        proxies: the proxy of a scheme, such as `{"https": "http://user:password@proxy:3128"}`. None takes the
+            environment's, `NO_PROXY` honoured, as they are when a hub sends for the first time; an empty mapping none.
+        verify: a file or directory of CA certificates; False to verify nothing; True or None for
+            `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` or certifi's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: tuple[float, float] = (5.0, 15.0),
+        proxies: Mapping[str, str] | None = None,
+        verify: bool | str | None = None,
+    ) -> None:
+        super().__init__()
+        self._url = url
+        self._timeout = timeout
+        self._proxies = proxies
+        self._verify = verify
+        self._network: Network | None = None
+
+    def _open(self) -> Session:
+        from segment_gevent.delivery.connections import Network
+        from segment_gevent.delivery.session import HttpSession
+
+        if self._network is None:
+            self._sockets = self._network = Network(self._verify)
+        return HttpSession(self._url, self._network, timeout=self._timeout, proxies=self._proxies)
 
     def _delivery_error(self, error: Exception) -> DeliveryError:
         try:

@@ -24,6 +24,7 @@ SENDING = {
     "oauth_key_id",
     "oauth_auth_server",
     "oauth_scope",
+    "outbox",
 }
 
 

@@ -20,9 +20,10 @@ import gevent
 import gevent.socket
 
 from segment_gevent.delivery.authorization import Basic
-from segment_gevent.delivery.connections import Network, TlsContext
+from segment_gevent.delivery.connections import Network
 from segment_gevent.delivery.faults import chain, delivery_error
 from segment_gevent.delivery.session import GeventAdapter, proxy_for
+from segment_gevent.delivery.sockets import TlsContext
 from segment_gevent.diagnosis.facts import Journey, Proxies
 from segment_gevent.diagnosis.gathering.ways import masked_url
 from segment_gevent.errors import DeliveryError

@@ -1,0 +1,62 @@
+"""The way from a lane to Segment: the library's own sender and transport, with one attempt at a time."""
+
+from __future__ import annotations
+
+import logging
+
+from segment_gevent import Options
+from segment_gevent.counters import Counters
+from segment_gevent.delivery.authorization import Authorization, Basic
+from segment_gevent.delivery.sender import Outcome, Sender
+from segment_gevent.delivery.transport import HttpTransport, http_transport
+from segment_gevent.relay.lanes import Address, Parcel
+
+
+class Carrier:
+    """Sends parcels; a transport a host, and a sender an address."""
+
+    def __init__(self, options: Options, logger: logging.Logger) -> None:
+        self._options = options
+        self._logger = logger
+        self._counters = Counters()
+        self._transports: dict[str, HttpTransport] = {}
+        self._senders: dict[Address, Sender] = {}
+        self._bearer = _bearer(options)
+
+    def send(self, parcel: Parcel) -> Outcome:
+        """Try once; switches. A rate limit that was answered to this address before is waited for."""
+        return self._sender(parcel.lane.address).deliver(parcel, once=True)
+
+    def close(self) -> None:
+        for transport in self._transports.values():
+            transport.close()
+
+    def _sender(self, address: Address) -> Sender:
+        sender = self._senders.get(address)
+        if sender is None:
+            transport = self._transports.get(address.host)
+            if transport is None:
+                transport = http_transport(f"{address.host}/v1/batch", self._options)
+                self._transports[address.host] = transport
+            authorization = self._bearer or Basic(address.write_key)
+            sender = Sender(
+                self._options,
+                transport,
+                authorization,
+                self._counters,
+                self._logger,
+                destination=address.host,
+                kept="what is in the stream waits there",
+            )
+            self._senders[address] = sender
+        return sender
+
+
+def _bearer(options: Options) -> Authorization | None:
+    """One token for all addresses, where there is an OAuth application."""
+    if not options.oauth_client_id:
+        return None
+    from segment_gevent.delivery.bearer import Bearer
+    from segment_gevent.delivery.client_key import ClientKey
+
+    return Bearer(options, ClientKey(options.oauth_client_key))

@@ -1,0 +1,119 @@
+"""What a relay has in hand: entries of the stream, from when it got them until they are off the stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from gevent.event import Event
+
+from segment_gevent.delivery.outbox.entry import IDENTITY, UnreadableEntryError, fields, read
+from segment_gevent.relay.counts import Counts
+from segment_gevent.relay.group import Given, letter
+from segment_gevent.relay.lanes import Address, Lanes, Parcel
+from segment_gevent.relay.received import Letter, Received
+
+OVERHEAD = 200
+"""Bytes of memory that an entry takes besides its messages, about."""
+
+
+class Hand:
+    """The entries, and who waits for room or for their end. Its methods never switch."""
+
+    def __init__(self, lanes: Lanes, counts: Counts, *, host: str, max_bytes: int, max_deliveries: int) -> None:
+        self.held: dict[bytes, Received] = {}
+        self.size = 0
+        """Bytes."""
+        self.done: deque[Received] = deque()
+        """All of their messages have their fate: they are to be taken off the stream."""
+        self.is_done = Event()
+        self.is_eased = Event()
+        """Set whenever an entry left."""
+        self._lanes = lanes
+        self._counts = counts
+        self._host = host
+        self._max_bytes = max_bytes
+        self._max_deliveries = max_deliveries
+
+    @property
+    def room(self) -> int:
+        """Bytes."""
+        return self._max_bytes - self.size
+
+    def receive(self, given: Given, deliveries: int = 1) -> None:
+        """An entry was read or, with what it says of earlier deliveries, claimed."""
+        entry_id, raw = given
+        if entry_id in self.held:  # it was idle for too long, and this relay claimed it of itself
+            self.held[entry_id].is_lost = False
+            return
+        try:
+            entry = read(raw)
+        except UnreadableEntryError as error:
+            self._bury(entry_id, raw, f"the entry cannot be read: {error}")
+            return
+        if deliveries > self._max_deliveries:
+            self._bury(entry_id, raw, f"handed out {deliveries} times, and never finished")
+            return
+        received = Received(entry_id, entry)
+        self._hold(received)
+        self._lanes.put(Address(entry.write_key, self._host or entry.host), entry.messages, received)
+
+    def settle(self, parcel: Parcel, reason: str = "") -> None:
+        """The messages were delivered or, for a `reason`, are dead letters."""
+        buried: dict[Received, list[bytes]] = {}
+        for message, owner in zip(parcel.messages, parcel.owners, strict=True):
+            owner.left -= 1
+            if reason:
+                buried.setdefault(owner, []).append(message)
+            else:
+                owner.delivered += 1
+        count = len(parcel)
+        if reason:
+            self._counts.dead += count
+        else:
+            self._counts.delivered += count
+        for owner, messages in buried.items():
+            owner.letters.append(_letter_of(parcel, owner, messages, reason))
+        for owner in dict.fromkeys(parcel.owners):
+            if not owner.left:
+                self._finish(owner)
+
+    def drop(self, entries: Sequence[Received]) -> None:
+        """They are off the stream, or another relay's."""
+        for each in entries:
+            if self.held.pop(each.id, None) is not None:
+                self.size -= each.size + OVERHEAD
+        self.is_eased.set()
+
+    def _hold(self, received: Received) -> None:
+        self.held[received.id] = received
+        self.size += received.size + OVERHEAD
+
+    def _finish(self, received: Received) -> None:
+        if not received.is_lost:
+            self.done.append(received)
+            self.is_done.set()
+
+    def _bury(self, entry_id: bytes, raw: Mapping[bytes, bytes], reason: str) -> None:
+        """The whole entry is a dead letter, as it is."""
+        received = Received(entry_id, None)
+        count = int(raw[b"n"]) if raw.get(b"n", b"").isdigit() else 1
+        kept: dict[str, str | bytes] = {name.decode("latin-1"): value for name, value in raw.items()}
+        received.letters.append(letter(reason, {**kept, "from": entry_id}, count))
+        self._counts.dead += count
+        self._hold(received)
+        self._finish(received)
+
+
+def _letter_of(parcel: Parcel, owner: Received, messages: list[bytes], reason: str) -> Letter:
+    """A new entry of some messages of an old one."""
+    address = parcel.lane.address
+    form = fields(
+        write_key=address.write_key,
+        host=address.host,
+        body=b"\n".join(messages),
+        encoding=IDENTITY,
+        count=len(messages),
+        now=owner.added,
+    )
+    return letter(reason, {**form, "from": owner.id}, len(messages))

@@ -1,0 +1,57 @@
+"""Dead letters: what can't be delivered, and why. They are entries once more when somebody requeues them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+import redis
+
+from segment_gevent.delivery.outbox.keys import Keys
+from segment_gevent.relay import scripts
+
+PAGE = 100
+
+
+class DeadLetter(NamedTuple):
+    """One of them, as it lies in its stream."""
+
+    id: bytes
+    fields: dict[bytes, bytes]
+
+    @property
+    def reason(self) -> str:
+        return self.fields.get(b"reason", b"").decode(errors="replace")
+
+    @property
+    def host(self) -> str:
+        return self.fields.get(b"h", b"").decode(errors="replace")
+
+    @property
+    def messages(self) -> int:
+        count = self.fields.get(b"n", b"")
+        return int(count) if count.isdigit() else 0
+
+
+def letters(client: redis.Redis, keys: Keys) -> Iterator[DeadLetter]:
+    """All of them, oldest first; waits cooperatively.
+
+    Raises:
+        redis.RedisError, OSError: as they come.
+    """
+    at: bytes | str = "-"
+    while page := cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(keys.dead, at, "+", count=PAGE)):
+        for entry_id, fields in page:
+            yield DeadLetter(entry_id, fields)
+        at = b"(" + page[-1][0]
+
+
+def requeue(client: redis.Redis, keys: Keys, letter: DeadLetter) -> bool:
+    """Have a letter be an entry again; whether it was still there. Waits cooperatively.
+
+    Raises:
+        redis.RedisError, OSError: as they come.
+    """
+    script: Any = client.register_script(scripts.REQUEUE)
+    kept = [part for name, value in letter.fields.items() if name not in {b"reason", b"from"} for part in (name, value)]
+    return bool(script(keys=[keys.dead, keys.stream], args=[letter.id, *kept]))

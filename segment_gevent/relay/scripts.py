@@ -1,0 +1,61 @@
+"""What Redis does in one step for the relays, in Lua. Each uses the keys that it is given, and no other."""
+
+from __future__ import annotations
+
+ADMIT = """
+-- KEYS: rate, pause. ARGV: microseconds a request, microseconds that a burst may be ahead, 1 to book a request.
+-- Answers microseconds of a rate limit that is on, and those until the booked request may begin.
+local paused = redis.call('PTTL', KEYS[2])
+if paused > 0 then return {paused * 1000, 0} end
+if ARGV[3] ~= '1' then return {0, 0} end
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local booked = tonumber(redis.call('GET', KEYS[1]) or 0)
+local start = math.max(booked, now - ARGV[2])
+redis.call('SET', KEYS[1], string.format('%d', start + ARGV[1]), 'PX', 60000)
+return {0, math.max(0, start - now)}
+"""
+"""A leaky bucket (GCRA): one number, the time up to which requests are booked. Idle time is worth a burst at most."""
+
+PAUSE = """
+-- KEYS: pause. ARGV: milliseconds. A longer one that is on stays.
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) end
+"""
+
+TRIM = """
+-- KEYS: stream, counts. ARGV: entries that may stay, what to call the count, the group or ''. Answers messages lost.
+local over = redis.call('XLEN', KEYS[1]) - ARGV[1]
+if over <= 0 then return {0, 0} end
+local lost, last = 0, nil
+local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', math.min(over, 100))
+for _, entry in ipairs(entries) do
+  for at = 1, #entry[2], 2 do
+    if entry[2][at] == 'n' then lost = lost + (tonumber(entry[2][at + 1]) or 0) end
+  end
+  if ARGV[3] ~= '' then redis.call('XACK', KEYS[1], ARGV[3], entry[1]) end
+end
+redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', redis.call('XLEN', KEYS[1]) - #entries)
+redis.call('HINCRBY', KEYS[2], ARGV[2], lost)
+return {#entries, lost}
+"""
+"""Past a bound the oldest go, 100 entries at a time, and what they held is counted in the same step."""
+
+LEAVE = """
+-- KEYS: stream. ARGV: group, consumer. Only without entries of its own: those would go with it.
+for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local about = {}
+  for at = 1, #each, 2 do about[each[at]] = each[at + 1] end
+  if about['name'] == ARGV[2] and about['pending'] == 0 then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+    return 1
+  end
+end
+return 0
+"""
+
+REQUEUE = """
+-- KEYS: dead letters, stream. ARGV: the letter's id, then the fields of a new entry. Not twice, whoever asks.
+if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+return 1
+"""

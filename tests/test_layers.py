@@ -63,7 +63,7 @@ OPEN_TO_THE_RELAY = {
     ("relay.carrier", "delivery.client_key"),
     ("relay.carrier", "delivery.sender"),
     ("relay.carrier", "delivery.transport"),
-    ("relay.lanes", "delivery.flights"),
+    ("relay.parcel", "delivery.flights"),
     ("relay.redis_trouble", "delivery.retry"),
     ("relay.worker", "delivery.retry"),
     ("relay.worker", "delivery.sender"),

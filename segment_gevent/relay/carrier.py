@@ -9,7 +9,7 @@ from segment_gevent.counters import Counters
 from segment_gevent.delivery.authorization import Authorization, Basic
 from segment_gevent.delivery.sender import Outcome, Sender
 from segment_gevent.delivery.transport import HttpTransport, http_transport
-from segment_gevent.relay.lanes import Address, Parcel
+from segment_gevent.relay.parcel import Address, Parcel
 
 
 class Carrier:
@@ -25,7 +25,7 @@ class Carrier:
 
     def send(self, parcel: Parcel) -> Outcome:
         """Try once; switches. A rate limit that was answered to this address before is waited for."""
-        return self._sender(parcel.lane.address).deliver(parcel, once=True)
+        return self._sender(parcel.address).deliver(parcel, once=True)
 
     def close(self) -> None:
         for transport in self._transports.values():

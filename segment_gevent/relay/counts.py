@@ -13,6 +13,8 @@ class Counts:
     entries_read: int = 0
     entries_claimed: int = 0
     entries_finished: int = 0
+    entries_parked: int = 0
+    """Put aside in the stream, for a host or a key in trouble."""
     entries_lost: int = 0
     """Another relay claimed them while this one still had them."""
     delivered: int = 0

@@ -18,6 +18,9 @@ Fields = Mapping[bytes, bytes]
 Given = tuple[bytes, Fields]
 """An entry's id and fields, as Redis gives them."""
 
+PARKED = "parked"
+"""A consumer that is no relay."""
+
 PAGE = 1_000
 """Entries asked for at a time where there may be any number of them."""
 
@@ -66,24 +69,24 @@ class Group:
         return {each["message_id"]: int(each["times_delivered"]) for each in self._pending(first, last)}
 
     def keep(self, held: Iterable[Received]) -> list[Received]:
-        """Say that this relay lives and has these entries; those that it has no more."""
-        mine: set[bytes] = set()
+        """Say that this relay lives and has these entries; those that another relay has by now."""
         wanted = {each.id: each for each in held}
         if not wanted:
             return []
-        at: bytes | str = "-"
-        while page := self._pending(at, "+"):
-            mine.update(each["message_id"] for each in page)
-            at = b"(" + page[-1]["message_id"]
+        mine = {each["message_id"] for each in self._all_pending()}
         self._claim_own([entry_id for entry_id in wanted if entry_id in mine])
-        return [each for entry_id, each in wanted.items() if entry_id not in mine]
+        # One that nobody has was trimmed, or Redis forgot who has it: sending it does no harm.
+        return [each for entry_id, each in wanted.items() if entry_id not in mine and self._is_anyones(entry_id)]
+
+    def park(self, entries: Sequence[Received]) -> None:
+        """Put entries aside: nobody's for now, and claimed by any relay later. That is not counted as a delivery."""
+        for start in range(0, len(entries), PAGE):
+            ids = [each.id for each in entries[start : start + PAGE]]
+            self._redis.xclaim(self.keys.stream, GROUP, PARKED, 0, ids, idle=0, retrycount=0, justid=True)  # type: ignore[arg-type]
 
     def hand_over(self) -> None:
         """Others may claim all that is this relay's now. It stays this relay's until one does."""
-        at: bytes | str = "-"
-        while page := self._pending(at, "+"):
-            self._claim_own([each["message_id"] for each in page], idle=LONG_IDLE)
-            at = b"(" + page[-1]["message_id"]
+        self._claim_own([each["message_id"] for each in self._all_pending()], idle=LONG_IDLE)
 
     def finish(self, entries: Sequence[Received], delivered: int) -> None:
         """Take entries off the stream and write their dead letters, in one step; `delivered` messages are counted."""
@@ -119,6 +122,18 @@ class Group:
         for each in cast("Sequence[Any]", self._redis.xinfo_consumers(self.keys.stream, GROUP)):
             if each["pending"] == 0 and each["idle"] > idle * 1000 and each["name"].decode() != self.name:
                 self._leave(keys=[self.keys.stream], args=[GROUP, each["name"]])
+
+    def _all_pending(self) -> list[Any]:
+        """What this relay has."""
+        found: list[Any] = []
+        at: bytes | str = "-"
+        while page := self._pending(at, "+"):
+            found += page
+            at = b"(" + page[-1]["message_id"]
+        return found
+
+    def _is_anyones(self, entry_id: bytes) -> bool:
+        return bool(self._redis.xpending_range(self.keys.stream, GROUP, entry_id, entry_id, 1))  # type: ignore[arg-type]
 
     def _pending(self, first: bytes | str, last: bytes | str) -> Sequence[Any]:
         found = self._redis.xpending_range(self.keys.stream, GROUP, first, last, PAGE, consumername=self.name)

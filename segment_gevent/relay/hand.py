@@ -10,7 +10,8 @@ from gevent.event import Event
 from segment_gevent.delivery.outbox.entry import IDENTITY, UnreadableEntryError, fields, read
 from segment_gevent.relay.counts import Counts
 from segment_gevent.relay.group import Given, letter
-from segment_gevent.relay.lanes import Address, Lanes, Parcel
+from segment_gevent.relay.lanes import Lanes
+from segment_gevent.relay.parcel import Address, Load, Parcel, load_of
 from segment_gevent.relay.received import Letter, Received
 
 OVERHEAD = 200
@@ -26,7 +27,10 @@ class Hand:
         """Bytes."""
         self.done: deque[Received] = deque()
         """All of their messages have their fate: they are to be taken off the stream."""
+        self.parked: list[Received] = []
+        """For a lane that is held, and too many: they are to be put aside in the stream."""
         self.is_done = Event()
+        """Set where there is something in `done` or `parked`."""
         self.is_eased = Event()
         """Set whenever an entry left."""
         self._lanes = lanes
@@ -55,28 +59,45 @@ class Hand:
             self._bury(entry_id, raw, f"handed out {deliveries} times, and never finished")
             return
         received = Received(entry_id, entry)
+        address = Address(entry.write_key, self._host or entry.host)
         self._hold(received)
-        self._lanes.put(Address(entry.write_key, self._host or entry.host), entry.messages, received)
+        if self._lanes[address] in self._lanes.held and self._held_size() > self._max_bytes / 2:
+            self._park([received])
+        else:
+            self._lanes.put(address, load_of(received, entry.messages))
+
+    def relieve(self, address: Address) -> None:
+        """A lane is held: all that are get half of the room, or nothing would be left for the others."""
+        lane = self._lanes[address]
+        over = self._held_size() - self._max_bytes // 2
+        if over > 0:
+            self._park(lane.shed(max(0, lane.size - over)))
 
     def settle(self, parcel: Parcel, reason: str = "") -> None:
         """The messages were delivered or, for a `reason`, are dead letters."""
-        buried: dict[Received, list[bytes]] = {}
-        for message, owner in zip(parcel.messages, parcel.owners, strict=True):
-            owner.left -= 1
-            if reason:
-                buried.setdefault(owner, []).append(message)
-            else:
-                owner.delivered += 1
-        count = len(parcel)
         if reason:
-            self._counts.dead += count
+            self._counts.dead += len(parcel)
         else:
-            self._counts.delivered += count
-        for owner, messages in buried.items():
-            owner.letters.append(_letter_of(parcel, owner, messages, reason))
-        for owner in dict.fromkeys(parcel.owners):
+            self._counts.delivered += len(parcel)
+        for load in parcel.loads:
+            owner = load.owner
+            owner.left -= len(load.messages)
+            if reason:
+                owner.letters.append(_letter_of(parcel.address, load, reason))
+            else:
+                owner.delivered += len(load.messages)
             if not owner.left:
                 self._finish(owner)
+
+    def _held_size(self) -> int:
+        return sum(lane.size for lane in self._lanes.held)
+
+    def _park(self, entries: Sequence[Received]) -> None:
+        self.parked += entries
+        self.drop(entries)
+        self._counts.entries_parked += len(entries)
+        if self.parked:
+            self.is_done.set()
 
     def drop(self, entries: Sequence[Received]) -> None:
         """They are off the stream, or another relay's."""
@@ -105,15 +126,14 @@ class Hand:
         self._finish(received)
 
 
-def _letter_of(parcel: Parcel, owner: Received, messages: list[bytes], reason: str) -> Letter:
+def _letter_of(address: Address, load: Load, reason: str) -> Letter:
     """A new entry of some messages of an old one."""
-    address = parcel.lane.address
     form = fields(
         write_key=address.write_key,
         host=address.host,
-        body=b"\n".join(messages),
+        body=b"\n".join(load.messages),
         encoding=IDENTITY,
-        count=len(messages),
-        now=owner.added,
+        count=len(load.messages),
+        now=load.owner.added,
     )
-    return letter(reason, {**form, "from": owner.id}, len(messages))
+    return letter(reason, {**form, "from": load.owner.id}, len(load.messages))

@@ -32,6 +32,7 @@ def _lines(counts: Counts, gauges: Gauges, overview: Overview | None) -> Iterato
     yield from _metric("entries_read", "counter", "Entries read from the stream.", counts.entries_read)
     yield from _metric("entries_claimed", "counter", "Entries claimed of silent relays.", counts.entries_claimed)
     yield from _metric("entries_finished", "counter", "Entries taken off the stream.", counts.entries_finished)
+    yield from _metric("entries_parked", "counter", "Entries put aside for later.", counts.entries_parked)
     yield from _metric("entries_lost", "counter", "Entries that another relay claimed.", counts.entries_lost)
     yield from _metric(
         "messages", "counter", "Messages by fate.", {"delivered": counts.delivered, "dead": counts.dead}, "fate"

@@ -62,6 +62,7 @@ class Relay:
         self._limiter = Limiter(self.redis, self.keys, settings.rate, self.counts)
         self._carrier = Carrier(settings.options, logger)
         self._stopping = Event()
+        self._deadline = float("inf")
         self._failure: BaseException | None = None
         self._entry_bytes = 50_000.0  # of an entry, on average
 
@@ -70,7 +71,8 @@ class Relay:
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """Begin to end. Never switches, and is fit for a signal handler in the hub."""
+        """Begin to end; asked a second time, at once. Never switches, and is fit for a signal handler in the hub."""
+        self._deadline = 0.0 if self.is_stopping else time.monotonic() + self._settings.stop_within
         self._stopping.set()
 
     def run(self) -> int:
@@ -169,7 +171,7 @@ class Relay:
             self._logger.error("%d messages are gone from the dead letters, past their bound", lost)
 
     def _finish_entries(self) -> None:
-        """Take what is done off the stream, all that there is by then in one step."""
+        """Take what is done off the stream, all that there is by then in one step; and put aside what has to wait."""
         while True:
             self.hand.is_done.wait()
             self.hand.is_done.clear()
@@ -180,6 +182,9 @@ class Relay:
                     self.hand.done.popleft()
                 self.hand.drop(done)
                 self.counts.entries_finished += len(done)
+            parked, self.hand.parked = self.hand.parked, []
+            if parked:
+                self.persistence.do(lambda: self.group.park(parked))  # noqa: B023
 
     def _worker(self) -> Worker:
         return Worker(
@@ -197,20 +202,18 @@ class Relay:
 
     def _wind_up(self, intake: list[Greenlet[[], None]], workers: list[Greenlet[[], None]]) -> None:
         """Read no more, send what is in hand, and hand the rest over to other relays, all within the time for it."""
-        deadline = time.monotonic() + self._settings.stop_within
         gevent.joinall(intake, timeout=2 * READ_WAIT)
         self.lanes.hurry()
-        while self.hand.held and not self._is_stuck() and time.monotonic() < deadline:
+        while self.hand.held and not self._is_stuck() and time.monotonic() < self._deadline:
             self.hand.is_eased.clear()
             self.hand.is_eased.wait(0.05)
         gevent.killall(workers)
-        with gevent.Timeout(max(1.0, deadline - time.monotonic()), False):  # type: ignore[arg-type]
+        with gevent.Timeout(max(1.0, self._deadline - time.monotonic()), False):  # type: ignore[arg-type]
             self.persistence.do(self._leave)
 
     def _is_stuck(self) -> bool:
         """Whether all that is left is in lanes that are held."""
-        now = time.monotonic()
-        waiting = sum(len(lane) for lane in self.lanes if lane.held_until > now)
+        waiting = sum(map(len, self.lanes.held))
         return bool(waiting) and waiting >= sum(each.left for each in self.hand.held.values())
 
     def _leave(self) -> None:

@@ -11,8 +11,9 @@ from segment_gevent.delivery.sender import Outcome
 from segment_gevent.relay.carrier import Carrier
 from segment_gevent.relay.counts import Counts
 from segment_gevent.relay.hand import Hand
-from segment_gevent.relay.lanes import Lane, Lanes, Parcel
+from segment_gevent.relay.lanes import Lane, Lanes
 from segment_gevent.relay.limiter import Limiter
+from segment_gevent.relay.parcel import Parcel
 from segment_gevent.relay.redis_trouble import Persistence
 
 _TEXT_LIMIT = 200  # characters of what a server says about a refusal
@@ -45,12 +46,12 @@ class Worker:
     def run(self) -> None:
         while True:
             parcel = self._lanes.take()
-            self._persistence.do(lambda host=parcel.lane.address.host: self._limiter.admit(host))  # type: ignore[misc]
+            self._persistence.do(lambda host=parcel.address.host: self._limiter.admit(host))  # type: ignore[misc]
             self._counts.bytes_sent += parcel.size
             self._see_to(parcel, self._carrier.send(parcel))
 
     def _see_to(self, parcel: Parcel, outcome: Outcome) -> None:
-        error, lane = outcome.error, parcel.lane
+        error, lane = outcome.error, self._lanes[parcel.address]
         status = getattr(outcome.response, "status_code", None)
         self._counts.requests[str(status) if error is None or status else error.reason] += 1
         if error is None:
@@ -62,8 +63,8 @@ class Worker:
             self._logger.error("%d messages for %s are dead letters: %s", len(parcel), lane.address.host, error)
             self._hand.settle(parcel, _reason(outcome))
         else:
-            self._hold(lane, outcome)
             self._lanes.put_back([parcel])
+            self._hold(lane, outcome)
 
     def _hold(self, lane: Lane, outcome: Outcome) -> None:
         """No batch of this lane for a while; after a 429, none of any relay to its host."""
@@ -72,6 +73,7 @@ class Worker:
             lane.failures += 1
         wait = max(outcome.asked, retry.backoff(lane.failures + 1, 0.5 + _draw() / 2))
         lane.held_until = max(lane.held_until, now + wait)
+        self._hand.relieve(lane.address)
         if outcome.error is not None and outcome.error.status == retry.RATE_LIMIT:
             self._persistence.do(lambda: self._limiter.pause(lane.address.host, wait))
 

@@ -1,0 +1,88 @@
+"""A parcel: a batch of messages that came with several entries, and know with which."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from segment_gevent.delivery.flights import Flight
+from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Envelope
+from segment_gevent.relay.received import Received
+
+
+class Address(NamedTuple):
+    """For whom messages are."""
+
+    write_key: str
+    host: str
+
+
+class Load(NamedTuple):
+    """Messages of one entry, one after another: handled as one, since there may be thousands a batch."""
+
+    owner: Received
+    messages: list[bytes]
+    size: int
+    """Bytes, with a comma for each message."""
+    since: float
+    """When the relay got it, in monotonic seconds."""
+
+    def cut(self, at: int) -> tuple[Load, Load]:
+        """The first `at` messages, and the others."""
+        head = self.messages[:at]
+        size = sum(map(len, head)) + at
+        return (
+            Load(self.owner, head, size, self.since),
+            Load(self.owner, self.messages[at:], self.size - size, self.since),
+        )
+
+
+def load_of(owner: Received, messages: list[bytes]) -> Load:
+    return Load(owner, messages, sum(map(len, messages)) + len(messages), time.monotonic())
+
+
+class Parcel(Flight):
+    """A batch for one address."""
+
+    __slots__ = ("address", "loads")
+
+    def __init__(self, address: Address, envelope: Envelope, loads: Iterable[Load] = ()) -> None:
+        super().__init__(envelope, first=0, since=time.monotonic())
+        self.address = address
+        self.loads: list[Load] = []
+        for load in loads:
+            self.put(load)
+
+    def put(self, load: Load) -> None:
+        """Add messages, whether they fit or not."""
+        self.size += load.size - (not self.messages)  # no comma before the first
+        self.messages += load.messages
+        self.loads.append(load)
+
+    def fitting(self, load: Load) -> int:
+        """How many of its messages fit, from the first on."""
+        count = len(self.messages)
+        if count + len(load.messages) <= BATCH_MESSAGES and self.size + load.size <= BATCH_BYTES:
+            return len(load.messages)
+        fits, size = 0, self.size
+        for message in load.messages[: BATCH_MESSAGES - count]:
+            size += len(message) + 1
+            if size > BATCH_BYTES:
+                break
+            fits += 1
+        return fits
+
+    def halves(self) -> list[Flight]:
+        """What it is taken apart into."""
+        left = len(self.messages) // 2
+        first = Parcel(self.address, self._envelope)
+        second = Parcel(self.address, self._envelope)
+        for load in self.loads:
+            head, tail = load.cut(min(left, len(load.messages)))
+            left -= len(head.messages)
+            for piece, part in ((first, head), (second, tail)):
+                if part.messages:
+                    piece.put(part)
+        first.search = second.search = self.search
+        return [first, second]

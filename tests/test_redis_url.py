@@ -74,7 +74,7 @@ def test_each_part_means_what_it_says(text: str, expected: RedisUrl) -> None:
 )
 def test_a_wrong_url_is_told_and_not_shown(text: str) -> None:
     """The error names the option; what stands in the URL may be a password."""
-    with pytest.raises(ConfigError, match="^outbox ") as caught:
+    with pytest.raises(ConfigError, match=r"^outbox ") as caught:
         parse("outbox", text)
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None

@@ -59,8 +59,8 @@ def run(outbox: str, *, host: str, listen: str, **given: Any) -> int:
         gevent.signal_handler(number, relay.stop)
     server = None
     if listen:
-        address, _, port = listen.rpartition(":")
-        if not port.isdigit():
+        address, colon, port = listen.rpartition(":")
+        if not colon or not port.isdigit():
             raise ConfigError("--listen must be HOST:PORT, such as 127.0.0.1:9464")
         try:
             server = serve(relay, address.strip("[]"), int(port))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 READY_WITHIN = 15.0
-"""Seconds since Redis did something for the relay, after which it is not ready: an idle one reads every second."""
+"""Seconds since Redis did something for the relay, after which it is not ready: an idle one reads all the time."""
 
 LOOK_WITHIN = 2.0
 """Seconds that Redis has for the numbers of `/metrics`."""

@@ -30,6 +30,8 @@ class Load(NamedTuple):
 
     def cut(self, at: int) -> tuple[Load, Load]:
         """The first `at` messages, and the others."""
+        if at >= len(self.messages):
+            return self, Load(self.owner, [], 0, self.since)
         head = self.messages[:at]
         size = sum(map(len, head)) + at
         return (

@@ -23,7 +23,7 @@ from segment_gevent.relay.redis_trouble import Persistence
 from segment_gevent.relay.settings import Settings
 from segment_gevent.relay.worker import Worker
 
-READ_WAIT = 1.0
+READ_WAIT = 0.3
 """Seconds that a read waits in Redis for the next entry; a relay that is to stop is held up for so long."""
 
 READ_BYTES = 4_000_000

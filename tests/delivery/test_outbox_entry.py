@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -67,10 +68,8 @@ def test_what_is_no_entry_is_refused(changes: dict[str, Any], reason: str) -> No
 @given(st.dictionaries(st.sampled_from([b"v", b"k", b"h", b"n", b"e", b"t", b"b"]), st.binary(max_size=20)))
 def test_nothing_but_the_one_error_is_raised(given_fields: dict[bytes, bytes]) -> None:
     """Whatever somebody else adds to the stream, a relay goes on."""
-    try:
+    with suppress(UnreadableEntryError):
         read({b"v": b"1", **given_fields})
-    except UnreadableEntryError:
-        pass
 
 
 def test_a_batch_for_the_outbox_is_lines() -> None:

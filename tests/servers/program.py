@@ -79,6 +79,11 @@ class Process:
         return self._process.pid
 
     @property
+    def output(self) -> str:
+        """What was said on stdout until now."""
+        return "".join(self._said["output"])
+
+    @property
     def errors(self) -> str:
         """What was said on stderr until now."""
         return "".join(self._said["errors"])

@@ -10,7 +10,6 @@ from typing import Any
 
 import gevent
 from servers.program import Process
-from servers.redis_server import RedisServer
 
 from segment_gevent import Options
 from segment_gevent.redis_url import parse
@@ -48,13 +47,3 @@ def running(url: str, **settings: Any) -> Iterator[Relay]:
         relay.stop()
         code = greenlet.get(timeout=40)
     assert code == 0
-
-
-def until(holds: Any, *, timeout: float = 20.0) -> None:
-    """Let this hub turn until `holds()` is true."""
-    with gevent.Timeout(timeout):
-        while not holds():
-            gevent.sleep(0.005)
-
-
-__all__ = ["RedisServer", "make_relay", "relay_process", "running", "until"]

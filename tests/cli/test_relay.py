@@ -1,0 +1,150 @@
+"""`segment-gevent relay` and its siblings, as commands: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+from servers.local_segment import LocalSegment
+from servers.redis_server import RedisServer, free_port
+from servers.relays import relay_process
+from servers.segment_calls import message
+
+from segment_gevent.cli.app import commands
+from segment_gevent.delivery.outbox.entry import fields
+
+STREAM, DEAD = "segment:outbox", "{segment:outbox}:dead"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared: RedisServer) -> RedisServer:
+    with shared.client() as client:
+        client.flushall()
+    return shared
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(commands, ["relay", *arguments], env={"SEGMENT_OUTBOX": None, **environment})
+
+
+def entry(host: str) -> dict[str, str | bytes]:
+    body = orjson.dumps(message(1))
+    return fields(write_key="secret", host=host, body=body, encoding="identity", count=1, now=0.0)
+
+
+def test_status_says_how_much_waits(server: RedisServer) -> None:
+    """With exit code 1 where entries wait and there is no relay: for a cron job that mails."""
+    empty = run("status", "--outbox", server.url)
+    assert (empty.exit_code, empty.output.splitlines()[0]) == (0, "waiting   0 entries")
+    with server.client() as client:
+        for _ in range(3):
+            client.xadd(STREAM, entry("https://h"))
+        client.xgroup_create(STREAM, "relays", id="0")
+        alone = run("status", SEGMENT_OUTBOX=server.url)
+        assert alone.exit_code == 1
+        client.xreadgroup("relays", "one", {STREAM: ">"}, count=1)
+    seen = run("--outbox", server.url, "status", "--json")
+    told = json.loads(seen.output)
+    assert seen.exit_code == 0
+    assert (told["length"], told["lag"], told["pending"]) == (3, 2, 1)
+    assert [(each["name"], each["pending"]) for each in told["consumers"]] == [("one", 1)]
+    lines = run("status", "--outbox", server.url).output
+    assert re.search(r"waiting +2 entries, the oldest \d+ s old\npending +1 entries with 1 relay\n", lines)
+    assert re.search(r"\bone +1 +\d+ s", lines)
+
+
+def test_dead_letters_are_listed_and_requeued(server: RedisServer) -> None:
+    """All, or those that are named; the list shows no key, and no message."""
+    with server.client() as client:
+        ids = [
+            client.xadd(DEAD, {**entry("https://h"), "reason": f"reason {number}", "from": "1-1"}).decode()
+            for number in range(3)
+        ]
+        listed = run("dead", "--outbox", server.url, "--limit", "2")
+        assert listed.output.splitlines()[0].split("  ")[::2] == [ids[0], "1 message", "reason 0"]
+        assert listed.output.splitlines()[2] == "… and more; --limit shows more than 2"
+        assert "secret" not in listed.output
+        assert "messageId" not in listed.output
+        one = run("requeue", "--outbox", server.url, "--id", ids[1])
+        assert (one.exit_code, one.output) == (0, "requeued 1 dead letter with 1 message\n")
+        assert run("requeue", "--outbox", server.url, "--id", ids[1]).exit_code == 1
+        assert run("requeue", "--outbox", server.url).output == "requeued 2 dead letters with 2 messages\n"
+        assert (client.xlen(DEAD), client.xlen(STREAM)) == (0, 3)
+        ((_, found), *_) = client.xrange(STREAM)
+    assert set(found) == {name.encode() for name in entry("h")}
+
+
+@pytest.mark.parametrize("command", ["status", "dead", "requeue"])
+def test_a_redis_that_is_away_is_told_in_a_line(command: str) -> None:
+    """Without the password."""
+    done = run(command, "--outbox", f"redis://me:secret@127.0.0.1:{free_port()}")
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: redis://127.0.0.1:")
+    assert (done.output.count("\n"), "secret" in done.output) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Missing option '--outbox'"),
+        (("status",), "Missing option '--outbox'"),
+        (("--outbox", "http://cache"), "outbox must be a Redis URL"),
+        (("--outbox", "redis://cache", "--host", "h"), "host must be an http:// or https:// address"),
+        (("--outbox", "redis://cache", "--listen", "9464"), "--listen must be HOST:PORT"),
+        (("--outbox", "redis://cache", "--rate", "0"), "Invalid value for '--rate'"),
+    ],
+)
+def test_a_wrong_flag_is_told(arguments: tuple[str, ...], words: str) -> None:
+    """With exit code 2, before anything is connected."""
+    done = run(*arguments)
+    assert (done.exit_code, words in done.output) == (2, True), done.output
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra `redis`."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    done = run("status", "--outbox", "redis://cache")
+    assert (done.exit_code, "pip install 'segment-gevent[redis]'" in done.output) == (2, True)
+
+
+def test_a_relay_runs_until_sigterm(server: RedisServer, segment_server: LocalSegment) -> None:
+    """It finishes what it has, serves its pages meanwhile, and leaves the group; the environment's host is not its."""
+    with relay_process(server.url, "--listen", "127.0.0.1:0", "--linger", "0") as relay:
+        url = relay.line(r"pages at (http://\S+)")[1]
+        with server.client() as client:
+            client.xadd(STREAM, entry(segment_server.url))
+        segment_server.wait_for(1)
+        with urllib.request.urlopen(f"{url}/readyz") as answer:
+            assert answer.read() == b"ready\n"
+        relay.signal(signal.SIGTERM)
+        relay.ended().check()
+    assert json.loads(run("status", "--json", "--outbox", server.url).output)["consumers"] == []
+
+
+def test_a_relay_waits_for_a_redis_that_is_away(tmp_path: Path, segment_server: LocalSegment) -> None:
+    """From the start, with one line in the log, and ends at SIGTERM all the same."""
+    redis = RedisServer(tmp_path / "redis")
+    with relay_process(redis.url, "--stop-within", "1", ready=False) as relay:
+        relay.line("the outbox fails, and is tried again")
+        with redis:
+            relay.line("works again")
+            with redis.client() as client:
+                client.xadd(STREAM, entry(segment_server.url))
+            segment_server.wait_for(1)
+            redis.kill()
+        relay.signal(signal.SIGTERM)
+        assert relay.ended().code == 0

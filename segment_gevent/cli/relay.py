@@ -138,7 +138,8 @@ def _print_overview(seen: Overview) -> None:
     console = Console(highlight=False)
     age = f", the oldest {seen.oldest_age:,.0f} s old" if seen.length else ""
     console.print(f"waiting   {seen.lag:,} entries{age}")
-    console.print(f"pending   {seen.pending:,} entries with {counted(len(seen.consumers), 'relay')}")
+    aside = f", {seen.parked:,} of them put aside" if seen.parked else ""
+    console.print(f"pending   {seen.pending:,} entries with {counted(len(seen.consumers), 'relay')}{aside}")
     console.print(f"dead      {counted(seen.dead, 'letter')}")
     console.print(f"memory    {counted(seen.memory, 'byte')}")
     console.print(f"so far    {seen.delivered:,} messages delivered, {seen.died:,} dead, {seen.trimmed:,} trimmed")

@@ -10,16 +10,13 @@ from typing import Any, cast
 import redis
 from redis.exceptions import ResponseError
 
-from segment_gevent.delivery.outbox.keys import GROUP, Keys
+from segment_gevent.delivery.outbox.keys import GROUP, PARKED, Keys
 from segment_gevent.relay import scripts
 from segment_gevent.relay.received import Letter, Received
 
 Fields = Mapping[bytes, bytes]
 Given = tuple[bytes, Fields]
 """An entry's id and fields, as Redis gives them."""
-
-PARKED = "parked"
-"""A consumer that is no relay."""
 
 PAGE = 1_000
 """Entries asked for at a time where there may be any number of them."""
@@ -133,7 +130,7 @@ class Group:
         return found
 
     def _is_anyones(self, entry_id: bytes) -> bool:
-        return bool(self._redis.xpending_range(self.keys.stream, GROUP, entry_id, entry_id, 1))  # type: ignore[arg-type]
+        return bool(self._redis.xpending_range(self.keys.stream, GROUP, entry_id, entry_id, 1))
 
     def _pending(self, first: bytes | str, last: bytes | str) -> Sequence[Any]:
         found = self._redis.xpending_range(self.keys.stream, GROUP, first, last, PAGE, consumername=self.name)

@@ -51,6 +51,7 @@ def _lines(counts: Counts, gauges: Gauges, overview: Overview | None) -> Iterato
         yield from _metric("stream_entries", "gauge", "Entries in the stream.", overview.length)
         yield from _metric("stream_lag_entries", "gauge", "Those that no relay has.", overview.lag)
         yield from _metric("stream_pending_entries", "gauge", "Those that a relay has.", overview.pending)
+        yield from _metric("stream_parked_entries", "gauge", "Those that were put aside.", overview.parked)
         yield from _metric("stream_oldest_age_seconds", "gauge", "Age of the oldest.", overview.oldest_age)
         yield from _metric("stream_bytes", "gauge", "Memory of the stream, about.", overview.memory)
         yield from _metric("dead_letters", "gauge", "Dead letters.", overview.dead)

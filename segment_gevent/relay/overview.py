@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import redis
 from redis.exceptions import ResponseError
 
-from segment_gevent.delivery.outbox.keys import GROUP, Keys
+from segment_gevent.delivery.outbox.keys import GROUP, PARKED, Keys
 
 
 class Consumer(NamedTuple):
@@ -34,6 +34,9 @@ class Overview:
     dead: int
     """Dead letters."""
     consumers: tuple[Consumer, ...]
+    """The relays."""
+    parked: int
+    """Of the pending ones, those that no relay has: put aside for a host or a key in trouble."""
     delivered: int
     """Messages that Segment took, since the stream was made."""
     died: int
@@ -63,14 +66,15 @@ def look(client: redis.Redis, keys: Keys) -> Overview:
         pipe.time()
         pipe.memory_usage(keys.stream, samples=20)
         length, oldest, dead, counts, now, memory = _checked(pipe.execute(raise_on_error=False))
-    consumers, pending = _group(client, keys)
+    known, pending = _group(client, keys)
     added = int(oldest[0][0].partition(b"-")[0]) / 1000 if oldest else 0.0
     return Overview(
         length=length,
         pending=pending,
         oldest_age=max(0.0, now[0] + now[1] / 1e6 - added) if oldest else 0.0,
         dead=dead,
-        consumers=consumers,
+        consumers=tuple(each for each in known if each.name != PARKED),
+        parked=sum(each.pending for each in known if each.name == PARKED),
         delivered=int(counts.get(b"delivered", 0)),
         died=int(counts.get(b"dead", 0)),
         trimmed=int(counts.get(b"trimmed", 0)),

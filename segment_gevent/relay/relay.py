@@ -21,6 +21,7 @@ from segment_gevent.relay.lanes import Lanes
 from segment_gevent.relay.limiter import Limiter
 from segment_gevent.relay.redis_trouble import Persistence
 from segment_gevent.relay.settings import Settings
+from segment_gevent.relay.soundness import complaints
 from segment_gevent.relay.worker import Worker
 
 READ_WAIT = 0.3
@@ -97,6 +98,8 @@ class Relay:
 
     def _begin(self) -> None:
         self.persistence.do(self.group.create)
+        for complaint in self.persistence.do(lambda: complaints(self.redis)):
+            self._logger.warning("%s", complaint)
         self._logger.info("relaying %s as %s", self._settings.outbox.shown, self.group.name)
         claimer = self._spawn(self._claim)
         try:
@@ -121,8 +124,10 @@ class Relay:
         at = "0-0"
         while not self.is_stopping:
             if self.hand.room > 0:
+                parked = self.counts.entries_parked
                 at = self.persistence.do(lambda start=at: self._claim_some(start))  # type: ignore[misc]
-                if at != "0-0":
+                # What was put aside is still not wanted: to go through all of it now would be a circle.
+                if at != "0-0" and self.counts.entries_parked == parked:
                     continue
                 self.persistence.do(lambda: self.group.sweep(SWEPT_AFTER * self._settings.claim_after))
             self._stopping.wait(self._settings.claim_after / 2)

@@ -48,7 +48,7 @@ def delivery_error(error: Exception, shown: str) -> DeliveryError:
             return DeliveryError(f"{shown}: Redis says that {words}", reason=OUTBOX)
     if isinstance(error, of_redis.ResponseError):
         code = _CODE.match(str(error))
-        return DeliveryError(f"{shown}: Redis refused: {code[0] if code else 'ERR'}", reason=OUTBOX)
+        return DeliveryError(f"{shown}: Redis refused: {code[0] if code else type(error).__name__}", reason=OUTBOX)
     reason = _reason(error)
     return DeliveryError(f"{shown}: {_detail(error)}", reason=reason)
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 GROUP = "relays"
 """The consumer group."""
 
+PARKED = "parked"
+"""A consumer of it that is no relay."""
+
 
 class Keys(NamedTuple):
     """What belongs to one stream."""

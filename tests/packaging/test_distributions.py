@@ -29,6 +29,7 @@ EXTRAS = {
     "flask": "import segment_gevent.contrib.flask",
     "oauth": "import segment_gevent.delivery.oauth, segment_gevent.delivery.client_key, jwt, cryptography",
     "prometheus": "import segment_gevent.contrib.prometheus",
+    "redis": "import segment_gevent.delivery.outbox.session, redis",
     "uwsgi": "import shutil, sys; assert shutil.which('uwsgi', path=sys.prefix + '/bin')",
 }
 """What each extra is for, as a program that ends well where the extra is installed; `test` is for this repository."""

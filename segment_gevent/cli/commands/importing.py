@@ -82,6 +82,8 @@ def import_files(files: tuple[str, ...], **given: Any) -> None:
         raise click.UsageError(str(error)) from error
     except FileExistsError as error:
         raise click.UsageError(f"{error.filename} exists, and no checkpoint says that this import began it") from error
+    except BrokenPipeError:
+        raise  # click ends quietly: who reads what is said had enough
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from error
 

@@ -41,7 +41,7 @@ def test_json_may_stand_in_files_of_any_make(content: bytes) -> None:
         (b'{"a":"\\ud800"}', "not JSON: "),
         (b'{"a":1}{"a":2}', "not JSON: "),
         (b'{"a":' * 50_000, "not JSON: "),
-        (b"[" * 100_000 + b"]" * 100_000, "not JSON: "),
+        (b"[" * 100_000, "not JSON: "),
         (b'"a"', "a line must be a JSON object, not str"),
         (b"null", "a line must be a JSON object, not NoneType"),
         (b'{"a":"%b"}' % (b"x" * LINE_LIMIT), "the line has over 1,048,576 bytes"),

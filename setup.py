@@ -9,7 +9,7 @@ version: dict[str, str] = {}
 exec((here / "segment_gevent" / "version.py").read_text(encoding="utf-8"), version)
 
 celery = ["celery>=5.3"]
-cli = ["click>=8.1.3", "jsonschema-rs>=0.29.1", "rich>=12", "backports.zstd>=1.0; python_version < '3.14'"]
+cli = ["click>=8.1.3", "jsonschema-rs>=0.29.1", "rich>=12.3", "backports.zstd>=1.0; python_version < '3.14'"]
 django = ["Django>=4.2"]
 flask = ["Flask>=2.3"]
 oauth = ["PyJWT[crypto]>=2.4"]

@@ -20,7 +20,7 @@ ROOT = Path(segment_gevent.__file__).parent.parent
 
 def bounds(lines: list[str], operator: str) -> dict[str, str]:
     """The version after `operator` of each requirement that has one, by the project's name."""
-    found = (re.match(rf"([\w-]+)(?:\[\w+\])? ?{operator} ?([\w.]+)", line.strip()) for line in lines)
+    found = (re.match(rf"([\w.-]+)(?:\[\w+\])? ?{operator} ?([\w.]+)", line.strip()) for line in lines)
     return {match[1]: match[2] for match in found if match}
 
 

@@ -56,6 +56,8 @@ class OutboxSession:
         self._waiting = waiting if isinstance(waiting, int) else 0
         if replicas and not (isinstance(replicas[0], int) and replicas[0] >= self._url.replicas):
             had = replicas[0] if isinstance(replicas[0], int) else "no"
+            if self._url.service:
+                self.close()  # it may be the master no more, and not know: the next attempt asks the sentinels
             raise NotReplicatedError(f"{had} of {self._url.replicas} replicas have the batch")
         return Accepted(entry_id.decode(), self._waiting)
 

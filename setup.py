@@ -35,6 +35,7 @@ test = [
     "playwright>=1.49; python_version >= '3.11'",
     "pydantic>=2",
     "pyramid",
+    "pyyaml",
     "pytest>=8",
     "pytest-cov>=7",
     "pytest-timeout",

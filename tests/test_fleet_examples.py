@@ -161,14 +161,16 @@ def test_the_image_has_what_its_commands_need() -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
-    """Where it is installed; the program stands in for one that is not at its place here."""
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
+    """Another program stands in for the relay's, which is not at its place here. Without systemd it is parsed alone."""
     text = unit.read_text(encoding="utf-8")
     command = value(unit, "Service", "ExecStart").split()[0]
     (tmp_path / unit.name).write_text(text.replace(command, "/bin/true"), encoding="utf-8")
     copy = tmp_path / unit.name.replace("@", "@1")
     copy.write_text(text.replace(command, "/bin/true"), encoding="utf-8")
+    assert value(unit, "Unit", "Description")
+    assert value(unit, "Install", "WantedBy") == "multi-user.target"
+    if shutil.which("systemd-analyze") is None:
+        return
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=30
     )

@@ -36,12 +36,8 @@ _LONGEST_LINE = 1_000
 _MISSING = object()
 
 
-class Match(Sequence[Message]):
-    """The messages that are as expected, in the order of their calls; false where there are none, and then it says why.
-
-    Attributes:
-        difference: what was looked for, and what the message that is nearest to it has instead; "" where one was found.
-    """
+class _Messages(Sequence[Message]):
+    """Messages in the order of their calls."""
 
     def __init__(self, messages: list[Message], difference: str = "") -> None:
         self._messages = messages
@@ -57,13 +53,21 @@ class Match(Sequence[Message]):
     def __len__(self) -> int:
         return len(self._messages)
 
+
+class Match(_Messages):
+    """The messages that are as expected, in the order of their calls; false where there are none, and then it says why.
+
+    Attributes:
+        difference: what was looked for, and what the message that is nearest to it has instead; "" where one was found.
+    """
+
     def __repr__(self) -> str:
         if self._messages:
             return f"<{len(self)} found: {'; '.join(map(_line, self._messages))}>"
         return f"<none: {' '.join(self.difference.split())}>"
 
 
-class SegmentEvents(Sequence[Message]):
+class SegmentEvents(_Messages):
     """The messages of every client, as they would have been sent, in the order of their calls.
 
     Each search takes what is expected by name: `user_id`, `session_id`, `group_id` and the like as in the calls, other
@@ -71,14 +75,15 @@ class SegmentEvents(Sequence[Message]):
     Values are equal to what would be sent of them (7 as an id is "7", a Decimal its text), or are functions of one
     argument that say whether a value is right; None expects that there is none.
 
+    Attributes:
+        difference: of the last search that found nothing.
+
     Raises:
         TypeError: no message has a field of that name, as where `properties__` was left out.
     """
 
     def __init__(self) -> None:
-        self._messages: list[Message] = []
-        self.difference = ""
-        """Of the last search that found nothing."""
+        super().__init__([])
 
     def record(self, message: bytes) -> None:
         """Take in what would be sent."""
@@ -112,16 +117,6 @@ class SegmentEvents(Sequence[Message]):
     def aliased(self, previous_id: Any = None, **expected: Any) -> Match:
         """The alias calls of this former id, or of any."""
         return self._find("alias", {"previous_id": previous_id} if previous_id is not None else {}, expected)
-
-    @overload
-    def __getitem__(self, index: int) -> Message: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Message]: ...
-    def __getitem__(self, index: int | slice) -> Message | list[Message]:
-        return self._messages[index]
-
-    def __len__(self) -> int:
-        return len(self._messages)
 
     def __repr__(self) -> str:
         return f"<{counted(len(self), 'event')}: {', '.join(map(_title, self._messages))}>"

@@ -136,7 +136,7 @@ class Relay:
         entries, following = self.group.claim(self._settings.claim_after, self._count(), start)
         if entries:
             deliveries = self.group.deliveries(entries[0][0], entries[-1][0])
-            self.counts.entries_claimed += len(entries)
+            self.counts.entries_claimed += sum(entry_id not in self.hand.held for entry_id, _ in entries)
             for entry in entries:
                 self.hand.receive(entry, deliveries.get(entry[0], 1))
         return following

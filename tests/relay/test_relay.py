@@ -99,7 +99,7 @@ def test_a_dead_relays_entries_are_claimed(server: RedisServer, add: Add, segmen
     assert len(died.group.read(20, 1)) == 20
     with running(server.url, claim_after=0.3) as relay:
         until(is_through(server))
-        assert relay.counts.entries_claimed == 20
+        assert relay.counts.entries_claimed >= 20
         until(lambda: relay.group.sweep(0) or died.group.name not in names(server))
     assert numbers(segment_server) == list(range(30))
 

@@ -69,12 +69,9 @@ def test_every_event_arrives_once(
     arrivals.expect(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("order", "how"),
-    [
-        ("not-patched", "os_fork_under_load"),
-        pytest.param("patched-first", "gevent_fork_under_load", marks=pytest.mark.slow),
-    ],
+    ("order", "how"), [("not-patched", "os_fork_under_load"), ("patched-first", "gevent_fork_under_load")]
 )
 def test_20_forks_under_load_cost_nothing(arrivals: Arrivals, redis_server: RedisServer, order: str, how: str) -> None:
     """Parent and children each have connections of their own to Redis; nothing is lost, or added twice."""
@@ -114,6 +111,7 @@ def test_a_killed_relays_batch_is_sent_by_another(arrivals: Arrivals, redis_serv
     assert arrivals.server.summary()["duplicates"] == 1000
 
 
+@pytest.mark.slow
 def test_relays_share_the_work(arrivals: Arrivals, redis_server: RedisServer) -> None:
     """Two of them, with a rate limit in between: every event arrives, and the group is left clean."""
     arrivals.server.faults([{"status": 429, "headers": {"Retry-After": "1"}}])

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 from servers.local_segment import LocalSegment
+from servers.oauth_server import CLIENT_ID, KEY_ID, TokenServer, pem, private_key
 from servers.redis_server import RedisServer, free_port
 from servers.relays import relay_process
 from servers.segment_calls import message
@@ -148,3 +150,22 @@ def test_a_relay_waits_for_a_redis_that_is_away(tmp_path: Path, segment_server: 
             redis.kill()
         relay.signal(signal.SIGTERM)
         assert relay.ended().code == 0
+
+
+def test_a_relay_sends_with_a_token(server: RedisServer, segment_server: LocalSegment, tmp_path: Path) -> None:
+    """OAuth is the relay's, by the same flags as elsewhere: the clients' batches carry a token of its own."""
+    key = private_key()
+    (tmp_path / "key.pem").write_text(pem(key))
+    with TokenServer(key, clock=time.time) as tokens:
+        flags = {
+            "--oauth-client-id": CLIENT_ID,
+            "--oauth-client-key": str(tmp_path / "key.pem"),
+            "--oauth-key-id": KEY_ID,
+            "--oauth-auth-server": tokens.url,
+        }
+        with relay_process(server.url, *(part for pair in flags.items() for part in pair)):
+            with server.client() as client:
+                client.xadd(STREAM, entry(segment_server.url))
+            segment_server.wait_for(1)
+    (request,) = segment_server.requests()
+    assert request["headers"]["Authorization"].startswith("Bearer ")

@@ -10,6 +10,7 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, settings
 from servers.local_segment import LocalSegment, tls_segment
+from servers.redis_server import RedisServer
 
 from segment_gevent import Client
 
@@ -58,6 +59,20 @@ def segment_server_tls(certificate_authority: trustme.CA, tmp_path: Path) -> Ite
     """The same over https; its certificate is good for 127.0.0.1 and localhost to who trusts `ca_bundle`."""
     with tls_segment(certificate_authority, tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def _running_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(_running_redis: RedisServer) -> RedisServer:
+    """A Redis that is empty; one for all tests of a module, which leave it running."""
+    with _running_redis.client() as client:
+        client.flushall()
+    return _running_redis
 
 
 @pytest.fixture

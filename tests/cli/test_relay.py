@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -26,19 +25,6 @@ from segment_gevent.delivery.outbox.entry import fields
 STREAM, DEAD = "segment:outbox", "{segment:outbox}:dead"
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis") / "data") as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: RedisServer) -> RedisServer:
-    with shared.client() as client:
-        client.flushall()
-    return shared
-
-
 def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(commands, ["relay", *arguments], env={"SEGMENT_OUTBOX": None, **environment})
 
@@ -48,43 +34,43 @@ def entry(host: str) -> dict[str, str | bytes]:
     return fields(write_key="secret", host=host, body=body, encoding="identity", count=1, now=0.0)
 
 
-def test_status_says_how_much_waits(server: RedisServer) -> None:
+def test_status_says_how_much_waits(redis_server: RedisServer) -> None:
     """With exit code 1 where entries wait and there is no relay: for a cron job that mails."""
-    empty = run("status", "--outbox", server.url)
+    empty = run("status", "--outbox", redis_server.url)
     assert (empty.exit_code, empty.output.splitlines()[0]) == (0, "waiting   0 entries")
-    with server.client() as client:
+    with redis_server.client() as client:
         for _ in range(3):
             client.xadd(STREAM, entry("https://h"))
         client.xgroup_create(STREAM, "relays", id="0")
-        alone = run("status", SEGMENT_OUTBOX=server.url)
+        alone = run("status", SEGMENT_OUTBOX=redis_server.url)
         assert alone.exit_code == 1
         client.xreadgroup("relays", "one", {STREAM: ">"}, count=1)
-    seen = run("--outbox", server.url, "status", "--json")
+    seen = run("--outbox", redis_server.url, "status", "--json")
     told = json.loads(seen.output)
     assert seen.exit_code == 0
     assert (told["length"], told["lag"], told["pending"]) == (3, 2, 1)
     assert [(each["name"], each["pending"]) for each in told["consumers"]] == [("one", 1)]
-    lines = run("status", "--outbox", server.url).output
+    lines = run("status", "--outbox", redis_server.url).output
     assert re.search(r"waiting +2 entries, the oldest \d+ s old\npending +1 entries with 1 relay\n", lines)
     assert re.search(r"\bone +1 +\d+ s", lines)
 
 
-def test_dead_letters_are_listed_and_requeued(server: RedisServer) -> None:
+def test_dead_letters_are_listed_and_requeued(redis_server: RedisServer) -> None:
     """All, or those that are named; the list shows no key, and no message."""
-    with server.client() as client:
+    with redis_server.client() as client:
         ids = [
             client.xadd(DEAD, {**entry("https://h"), "reason": f"reason {number}", "from": "1-1"}).decode()
             for number in range(3)
         ]
-        listed = run("dead", "--outbox", server.url, "--limit", "2")
+        listed = run("dead", "--outbox", redis_server.url, "--limit", "2")
         assert listed.output.splitlines()[0].split("  ")[::2] == [ids[0], "1 message", "reason 0"]
         assert listed.output.splitlines()[2] == "… and more; --limit shows more than 2"
         assert "secret" not in listed.output
         assert "messageId" not in listed.output
-        one = run("requeue", "--outbox", server.url, "--id", ids[1])
+        one = run("requeue", "--outbox", redis_server.url, "--id", ids[1])
         assert (one.exit_code, one.output) == (0, "requeued 1 dead letter with 1 message\n")
-        assert run("requeue", "--outbox", server.url, "--id", ids[1]).exit_code == 1
-        assert run("requeue", "--outbox", server.url).output == "requeued 2 dead letters with 2 messages\n"
+        assert run("requeue", "--outbox", redis_server.url, "--id", ids[1]).exit_code == 1
+        assert run("requeue", "--outbox", redis_server.url).output == "requeued 2 dead letters with 2 messages\n"
         assert (client.xlen(DEAD), client.xlen(STREAM)) == (0, 3)
         ((_, found), *_) = client.xrange(STREAM)
     assert set(found) == {name.encode() for name in entry("h")}
@@ -123,18 +109,18 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert (done.exit_code, "pip install 'segment-gevent[redis]'" in done.output) == (2, True)
 
 
-def test_a_relay_runs_until_sigterm(server: RedisServer, segment_server: LocalSegment) -> None:
+def test_a_relay_runs_until_sigterm(redis_server: RedisServer, segment_server: LocalSegment) -> None:
     """It finishes what it has, serves its pages meanwhile, and leaves the group; the environment's host is not its."""
-    with relay_process(server.url, "--listen", "127.0.0.1:0", "--linger", "0") as relay:
+    with relay_process(redis_server.url, "--listen", "127.0.0.1:0", "--linger", "0") as relay:
         url = relay.line(r"pages at (http://\S+)")[1]
-        with server.client() as client:
+        with redis_server.client() as client:
             client.xadd(STREAM, entry(segment_server.url))
         segment_server.wait_for(1)
         with urllib.request.urlopen(f"{url}/readyz") as answer:
             assert answer.read() == b"ready\n"
         relay.signal(signal.SIGTERM)
         relay.ended().check()
-    assert json.loads(run("status", "--json", "--outbox", server.url).output)["consumers"] == []
+    assert json.loads(run("status", "--json", "--outbox", redis_server.url).output)["consumers"] == []
 
 
 def test_a_relay_waits_for_a_redis_that_is_away(tmp_path: Path, segment_server: LocalSegment) -> None:
@@ -152,7 +138,7 @@ def test_a_relay_waits_for_a_redis_that_is_away(tmp_path: Path, segment_server: 
         assert relay.ended().code == 0
 
 
-def test_a_relay_sends_with_a_token(server: RedisServer, segment_server: LocalSegment, tmp_path: Path) -> None:
+def test_a_relay_sends_with_a_token(redis_server: RedisServer, segment_server: LocalSegment, tmp_path: Path) -> None:
     """OAuth is the relay's, by the same flags as elsewhere: the clients' batches carry a token of its own."""
     key = private_key()
     (tmp_path / "key.pem").write_text(pem(key))
@@ -163,8 +149,8 @@ def test_a_relay_sends_with_a_token(server: RedisServer, segment_server: LocalSe
             "--oauth-key-id": KEY_ID,
             "--oauth-auth-server": tokens.url,
         }
-        with relay_process(server.url, *(part for pair in flags.items() for part in pair)):
-            with server.client() as client:
+        with relay_process(redis_server.url, *(part for pair in flags.items() for part in pair)):
+            with redis_server.client() as client:
                 client.xadd(STREAM, entry(segment_server.url))
             segment_server.wait_for(1)
     (request,) = segment_server.requests()

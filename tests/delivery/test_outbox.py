@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +24,16 @@ STREAM = "segment:outbox"
 Make = Callable[..., Client]
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One Redis for all tests that leave it as it was."""
-    with RedisServer(tmp_path_factory.mktemp("redis") / "data") as server:
-        yield server
-
-
 @pytest.fixture
-def server(shared: RedisServer) -> RedisServer:
-    with shared.client() as client:
-        client.flushall()
-    return shared
-
-
-@pytest.fixture
-def make(make_client: Make, server: RedisServer) -> Make:
+def make(make_client: Make, redis_server: RedisServer) -> Make:
     def made(**options: Any) -> Client:
-        return make_client(**{"host": "https://segment.test", "outbox": server.url, "flush_at": 100, **options})
+        return make_client(**{"host": "https://segment.test", "outbox": redis_server.url, "flush_at": 100, **options})
 
     return made
 
 
-def entries(server: RedisServer, stream: str = STREAM) -> list[Any]:
-    with server.client() as client:
+def entries(redis_server: RedisServer, stream: str = STREAM) -> list[Any]:
+    with redis_server.client() as client:
         return [read(fields) for _, fields in client.xrange(stream)]
 
 
@@ -58,88 +44,90 @@ def failures(client: Client) -> list[DeliveryError]:
 
 
 @pytest.mark.parametrize("gzip", [False, True])
-def test_a_batch_becomes_an_entry(make: Make, server: RedisServer, gzip: bool) -> None:
+def test_a_batch_becomes_an_entry(make: Make, redis_server: RedisServer, gzip: bool) -> None:
     """With key, host and messages, compressed where the client compresses; and it counts as delivered."""
     client = make(gzip=gzip)
     told: list[Any] = []
     client.on_success(lambda data, response: told.append((data, response)))
     track(client, *(f"event {number}" for number in range(50)))
     assert client.flush(10)
-    (entry,) = entries(server)
+    (entry,) = entries(redis_server)
     assert (entry.write_key, entry.host, len(entry.messages)) == ("write-key", "https://segment.test", 50)
     assert (client.stats.delivered, client.stats.last_status) == (50, 202)
     ((data, response),) = told
     assert (len(data["batch"]), response.status_code, response.ok, response.waiting) == (50, 202, True, 1)
-    with server.client() as there:
+    with redis_server.client() as there:
         ((entry_id, fields),) = there.xrange(STREAM)
     assert response.json()["entry_id"] == entry_id.decode()
     assert (fields[b"e"], len(fields[b"b"]) < 3_000) == ((b"gzip", True) if gzip else (b"identity", False))
 
 
-def test_the_environment_names_the_outbox(make_client: Make, server: RedisServer, monkeypatch: Any) -> None:
+def test_the_environment_names_the_outbox(make_client: Make, redis_server: RedisServer, monkeypatch: Any) -> None:
     """`SEGMENT_OUTBOX` serves where the option is left out; `outbox=""` and a transport go over it."""
-    monkeypatch.setenv("SEGMENT_OUTBOX", f"{server.url}?stream=mine")
+    monkeypatch.setenv("SEGMENT_OUTBOX", f"{redis_server.url}?stream=mine")
     client = make_client()
     track(client, "event")
     assert client.flush(10)
-    assert len(entries(server, "mine")) == 1
+    assert len(entries(redis_server, "mine")) == 1
     assert make_client().options.uses_outbox
     assert not make_client(outbox="").options.uses_outbox
 
 
 def test_a_redis_that_is_away_at_the_start_costs_nothing(make_client: Make, tmp_path: Path) -> None:
     """Messages wait in the client, and are added when it is there."""
-    server = RedisServer(tmp_path / "redis")
-    client = make_client(outbox=server.url)
+    redis_server = RedisServer(tmp_path / "redis")
+    client = make_client(outbox=redis_server.url)
     track(client, "early")
     until(lambda: client.stats.retries)
     assert client.stats.pending == 1
-    with server:
+    with redis_server:
         assert client.flush(20)
-        assert len(entries(server)) == 1
+        assert len(entries(redis_server)) == 1
     assert (client.stats.delivered, client.stats.pending) == (1, 0)
 
 
 def test_a_redis_that_is_killed_costs_nothing(make_client: Make, tmp_path: Path) -> None:
     """What it had accepted is there when it comes back, and what came meanwhile is added then."""
-    with RedisServer(tmp_path / "redis", "--appendonly", "yes", "--appendfsync", "always") as server:
-        client = make_client(outbox=server.url, flush_at=1)
+    with RedisServer(tmp_path / "redis", "--appendonly", "yes", "--appendfsync", "always") as redis_server:
+        client = make_client(outbox=redis_server.url, flush_at=1)
         track(client, "before")
         assert client.flush(10)
-        server.kill()
+        redis_server.kill()
         track(client, "meanwhile")
         until(lambda: client.stats.retries)
-        server.start()
+        redis_server.start()
         assert client.flush(20)
-        assert len(entries(server)) == 2
+        assert len(entries(redis_server)) == 2
 
 
 def test_the_spool_takes_over_where_redis_stays_away(make_client: Make, tmp_path: Path) -> None:
     """After the retries the batch is on disk, and the fate is `spooled`; it is added when Redis is there."""
-    server = RedisServer(tmp_path / "redis")
-    client = make_client(outbox=server.url, spool_dir=tmp_path / "spool", max_retries=0)
+    redis_server = RedisServer(tmp_path / "redis")
+    client = make_client(outbox=redis_server.url, spool_dir=tmp_path / "spool", max_retries=0)
     track(client, "kept")
     assert not client.flush(10)
     assert (client.stats.spooled, on_disk(tmp_path / "spool")) == (1, ["kept"])
-    with server:
+    with redis_server:
 
         def is_replayed() -> bool:
             client.look()
             return client.stats.replayed == 1
 
         until(is_replayed)
-        assert len(entries(server)) == 1
+        assert len(entries(redis_server)) == 1
     assert (client.stats.delivered, client.stats.spooled) == (1, 0)
 
 
-def test_a_redis_that_hangs_stalls_nobody(make: Make, server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_redis_that_hangs_stalls_nobody(
+    make: Make, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """The attempt ends within `send_timeout`, other greenlets run meanwhile, and its answer is nobody else's."""
     client = make(send_timeout=0.3, flush_at=1)
     answers: list[Any] = []
     client.on_success(lambda _data, response: answers.append(response))
     track(client, "first")
     assert client.flush(20)
-    server.signal(signal.SIGSTOP)
+    redis_server.signal(signal.SIGSTOP)
     turns = 0
     try:
         with caplog.at_level(logging.WARNING):
@@ -148,7 +136,7 @@ def test_a_redis_that_hangs_stalls_nobody(make: Make, server: RedisServer, caplo
                 gevent.sleep(0.001)
                 turns += 1
     finally:
-        server.signal(signal.SIGCONT)
+        redis_server.signal(signal.SIGCONT)
     assert turns > 20
     assert "no answer within 0.3 s" in caplog.text
     for number in range(5):
@@ -157,9 +145,9 @@ def test_a_redis_that_hangs_stalls_nobody(make: Make, server: RedisServer, caplo
     assert len({answer.entry_id for answer in answers}) == len(answers) == 7
 
 
-def test_a_wrong_password_is_tried_again_and_spooled(make: Make, server: RedisServer, tmp_path: Path) -> None:
+def test_a_wrong_password_is_tried_again_and_spooled(make: Make, redis_server: RedisServer, tmp_path: Path) -> None:
     """It is no verdict on the messages: most likely it is being changed. Nothing shows it."""
-    client = make(outbox=f"redis://me:secret@{server.address}", spool_dir=tmp_path / "spool", max_retries=1)
+    client = make(outbox=f"redis://me:secret@{redis_server.address}", spool_dir=tmp_path / "spool", max_retries=1)
     track(client, "kept")
     assert not client.flush(10)
     assert (client.stats.retries, client.stats.spooled, client.stats.failed) == (1, 1, 0)
@@ -174,29 +162,31 @@ def test_a_wrong_password_is_tried_again_and_spooled(make: Make, server: RedisSe
     ],
 )
 def test_who_may_not_add_is_told_why(
-    make: Make, server: RedisServer, caplog: pytest.LogCaptureFixture, url: str, words: str
+    make: Make, redis_server: RedisServer, caplog: pytest.LogCaptureFixture, url: str, words: str
 ) -> None:
     """In the log and to `on_failure`, by a reason of its own, without key, user or password."""
-    with server.client() as there:
+    with redis_server.client() as there:
         there.execute_command("ACL", "SETUSER", "host", "on", ">pw", "~segment:outbox", "-@all", "+xadd", "+xlen")
         there.execute_command("ACL", "SETUSER", "reader", "on", ">pw", "~*", "-@all", "+xlen")
-    client = make(outbox=url.format(address=server.address), max_retries=0)
+    client = make(outbox=url.format(address=redis_server.address), max_retries=0)
     told = failures(client)
     with caplog.at_level(logging.WARNING):
         track(client, "event")
         assert not client.flush(10)
     assert (told[0].reason, told[0].status) == ("outbox", None)
-    assert str(told[0]) == f"redis://{server.address}/0: Redis says that {words}" + ", or missing" * ("wrong" in words)
+    assert str(told[0]) == f"redis://{redis_server.address}/0: Redis says that {words}" + ", or missing" * (
+        "wrong" in words
+    )
     assert not [secret for secret in ("wrong@", "pw", "write-key", "reader") if secret in caplog.text]
 
 
-def test_a_user_needs_two_rights(make: Make, server: RedisServer) -> None:
+def test_a_user_needs_two_rights(make: Make, redis_server: RedisServer) -> None:
     """XADD, and XLEN, without which the stream's bound is not seen."""
-    with server.client() as there:
+    with redis_server.client() as there:
         there.execute_command("ACL", "SETUSER", "host", "on", ">pw", "~segment:outbox", "-@all", "+xadd", "+xlen")
         there.execute_command("ACL", "SETUSER", "less", "on", ">pw", "~segment:outbox", "-@all", "+xadd")
     for user in ("host", "less"):
-        client = make(outbox=f"redis://{user}:pw@{server.address}", max_retries=0)
+        client = make(outbox=f"redis://{user}:pw@{redis_server.address}", max_retries=0)
         track(client, "event")
         assert client.flush(10)
 
@@ -215,11 +205,11 @@ def test_a_user_needs_two_rights(make: Make, server: RedisServer) -> None:
     ids=["memory", "replica", "too few replicas"],
 )
 def test_what_redis_refuses_is_added_when_it_does_not(
-    make: Make, server: RedisServer, caplog: pytest.LogCaptureFixture, before: Any, after: Any, words: str
+    make: Make, redis_server: RedisServer, caplog: pytest.LogCaptureFixture, before: Any, after: Any, words: str
 ) -> None:
     """Its memory is full, it is read-only: the client keeps what it has, and tries again."""
     client = make()
-    with server.client() as there:
+    with redis_server.client() as there:
         there.execute_command(*before)
         try:
             with caplog.at_level(logging.WARNING):
@@ -229,32 +219,32 @@ def test_what_redis_refuses_is_added_when_it_does_not(
             there.execute_command(*after)
     assert words in caplog.text
     assert client.flush(20)
-    assert len(entries(server)) == 1
+    assert len(entries(redis_server)) == 1
 
 
-def test_a_full_stream_pushes_back(make: Make, server: RedisServer) -> None:
+def test_a_full_stream_pushes_back(make: Make, redis_server: RedisServer) -> None:
     """Past `max_entries` nothing is added and nothing is lost: the client keeps what it has until there is room."""
-    client = make(outbox=f"{server.url}?max_entries=2", flush_at=1)
+    client = make(outbox=f"{redis_server.url}?max_entries=2", flush_at=1)
     for number in range(2):
         track(client, f"event {number}")
         assert client.flush(10)
     track(client, "one too many")
     until(lambda: client.stats.retries)
-    assert (len(entries(server)), client.stats.pending) == (2, 1)
-    with server.client() as there:
+    assert (len(entries(redis_server)), client.stats.pending) == (2, 1)
+    with redis_server.client() as there:
         there.xtrim(STREAM, maxlen=1, approximate=False)
     assert client.flush(20)
-    assert len(entries(server)) == 2
+    assert len(entries(redis_server)) == 2
 
 
-def test_a_batch_that_too_few_replicas_have_is_not_delivered(make: Make, server: RedisServer) -> None:
+def test_a_batch_that_too_few_replicas_have_is_not_delivered(make: Make, redis_server: RedisServer) -> None:
     """With `replicas` in the URL: it is in the stream, and is added again, with the ids that it had."""
-    client = make(outbox=f"{server.url}?replicas=1", max_retries=0)
+    client = make(outbox=f"{redis_server.url}?replicas=1", max_retries=0)
     told = failures(client)
     track(client, "event")
     assert not client.flush(10)
     assert str(told[0]).endswith("0 of 1 replicas have the batch")
-    assert len(entries(server)) == 1
+    assert len(entries(redis_server)) == 1
 
 
 def test_tls_is_verified(make_client: Make, tmp_path: Path) -> None:
@@ -265,13 +255,18 @@ def test_tls_is_verified(make_client: Make, tmp_path: Path) -> None:
     files = ("--tls-cert-file", "--tls-key-file")
     arguments = [part for name in files for part in (name, str(certificate))]
     arguments += ["--tls-ca-cert-file", str(bundle), "--tls-auth-clients", "no"]
-    with RedisServer(tmp_path / "redis", *arguments, scheme="rediss", ports="--port 0 --tls-port {port}") as server:
-        refused = make_client(outbox=server.url, max_retries=0)
+    with RedisServer(
+        tmp_path / "redis", *arguments, scheme="rediss", ports="--port 0 --tls-port {port}"
+    ) as redis_server:
+        refused = make_client(outbox=redis_server.url, max_retries=0)
         told = failures(refused)
         track(refused, "event")
         assert not refused.flush(10)
         assert told[0].reason == "tls"
-        for options in ({"outbox": server.url, "verify": bundle}, {"outbox": f"{server.url}?cafile={bundle}"}):
+        for options in (
+            {"outbox": redis_server.url, "verify": bundle},
+            {"outbox": f"{redis_server.url}?cafile={bundle}"},
+        ):
             client = make_client(**options, max_retries=0)
             track(client, "event")
             assert client.flush(10)
@@ -312,16 +307,16 @@ def test_tokens_are_the_relays_business() -> None:
         Client("key", outbox="redis://cache", oauth_client_id="id", oauth_client_key="k", oauth_key_id="kid")
 
 
-def test_connections_are_closed_with_the_client(make: Make, server: RedisServer) -> None:
+def test_connections_are_closed_with_the_client(make: Make, redis_server: RedisServer) -> None:
     """A shut-down client leaves none at Redis."""
-    with server.client() as there:
+    with redis_server.client() as there:
         before = len(there.client_list())
         client = make()
         track(client, "event")
         assert client.flush(10)
         assert len(there.client_list()) == before + 1
         client.shutdown(5)
-        server.wait_until(lambda _: len(there.client_list()) == before)
+        redis_server.wait_until(lambda _: len(there.client_list()) == before)
 
 
 def test_it_is_a_transport_like_the_other(make: Make) -> None:

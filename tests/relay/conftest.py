@@ -16,24 +16,10 @@ from segment_gevent.delivery.outbox.entry import fields
 Add = Callable[..., bytes]
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis") / "data") as server:
-        yield server
-
-
 @pytest.fixture
-def server(shared: RedisServer) -> RedisServer:
-    """A Redis that is empty."""
-    with shared.client() as client:
-        client.flushall()
-    return shared
-
-
-@pytest.fixture
-def add(server: RedisServer) -> Iterator[Add]:
+def add(redis_server: RedisServer) -> Iterator[Add]:
     """Adds an entry as a client does: messages by their numbers, or as they are given."""
-    with server.client() as client:
+    with redis_server.client() as client:
 
         def added(
             *numbers: int, host: str, write_key: str = "key", messages: Any = None, stream: str = "segment:outbox"

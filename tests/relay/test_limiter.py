@@ -22,8 +22,8 @@ HOST, OTHER = "https://h", "https://other"
 
 
 @pytest.fixture
-def there(server: RedisServer) -> Iterator[redis.Redis]:
-    made = client(parse("outbox", server.url), Sockets(None), timeout=(5, 5))
+def there(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    made = client(parse("outbox", redis_server.url), Sockets(None), timeout=(5, 5))
     yield made
     made.connection_pool.disconnect()
 

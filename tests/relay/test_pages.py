@@ -29,13 +29,15 @@ def get(pages: Pages, path: str) -> tuple[str, str]:
     return told[0], text.decode()
 
 
-def test_a_relay_tells_how_it_is(server: RedisServer, add: Callable[..., bytes], segment_server: LocalSegment) -> None:
+def test_a_relay_tells_how_it_is(
+    redis_server: RedisServer, add: Callable[..., bytes], segment_server: LocalSegment
+) -> None:
     """Alive as long as its hub turns; ready from the first answer of Redis to the signal that ends it."""
-    idle = Pages(make_relay(server.url))
+    idle = Pages(make_relay(redis_server.url))
     assert get(idle, "/healthz") == ("200 OK", "alive\n")
     assert get(idle, "/readyz") == ("503 Service Unavailable", "the outbox does not answer\n")
     assert get(idle, "/")[0] == "404 Not Found"
-    with running(server.url) as relay:
+    with running(redis_server.url) as relay:
         pages = Pages(relay)
         until(lambda: get(pages, "/readyz") == ("200 OK", "ready\n"))
         add(1, 2, host=segment_server.url)
@@ -54,24 +56,24 @@ def test_a_relay_tells_how_it_is(server: RedisServer, add: Callable[..., bytes],
 
 def test_the_numbers_come_without_redis_too(tmp_path: Path) -> None:
     """What the relay counted is told; what Redis would know is left out, and that it is away."""
-    with RedisServer(tmp_path / "redis") as server:
-        pages = Pages(make_relay(server.url))
+    with RedisServer(tmp_path / "redis") as redis_server:
+        pages = Pages(make_relay(redis_server.url))
     _, text = get(pages, "/metrics")
     assert "segment_relay_redis_up 0\n" in text
     assert "segment_relay_entries_read_total 0\n" in text
     assert "stream_lag" not in text
 
 
-def test_a_page_is_never_held_up_by_redis(server: RedisServer) -> None:
+def test_a_page_is_never_held_up_by_redis(redis_server: RedisServer) -> None:
     """Two seconds are what it has for its part of the numbers."""
-    pages = Pages(make_relay(server.url))
+    pages = Pages(make_relay(redis_server.url))
     get(pages, "/metrics")
-    server.signal(signal.SIGSTOP)
+    redis_server.signal(signal.SIGSTOP)
     try:
         with gevent.Timeout(10):
             _, text = get(pages, "/metrics")
     finally:
-        server.signal(signal.SIGCONT)
+        redis_server.signal(signal.SIGCONT)
     assert "segment_relay_redis_up 0\n" in text
 
 

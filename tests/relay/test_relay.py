@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-import gevent
 import pytest
 from servers.local_segment import LocalSegment
 from servers.redis_server import RedisServer
@@ -27,117 +28,132 @@ def numbers(server: LocalSegment) -> list[int]:
     return sorted(int(each["messageId"][3:]) for each in kept)
 
 
-def is_through(server: RedisServer) -> Callable[[], bool]:
+def is_through(redis_server: RedisServer) -> Callable[[], bool]:
     """Whether nothing is in the stream any more."""
-    client = server.client()
+    client = redis_server.client()
     return lambda: not client.xlen(KEYS.stream)
 
 
-def dead(server: RedisServer) -> list[tuple[str, int]]:
+def dead(redis_server: RedisServer) -> list[tuple[str, int]]:
     """The reasons of the dead letters, and their messages."""
-    with server.client() as client:
+    with redis_server.client() as client:
         return [(letter.reason, letter.messages) for letter in letters(client, KEYS)]
 
 
-def test_many_hosts_entries_are_packed(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_many_hosts_entries_are_packed(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """A hundred entries of ten messages are one request; compressed, and taken off the stream once it is answered."""
     for number in range(100):
         add(*range(10 * number, 10 * number + 10), host=segment_server.url)
-    with running(server.url, linger=0.5) as relay:
-        until(is_through(server))
+    with running(redis_server.url, linger=0.5) as relay:
+        until(is_through(redis_server))
         assert numbers(segment_server) == list(range(1_000))
     (request,) = segment_server.requests()
     assert (request["encoding"], request["count"]) == ("gzip", 1_000)
     assert (relay.counts.delivered, relay.counts.entries_finished, relay.counts.requests["200"]) == (1_000, 100, 1)
-    with server.client() as client:
+    with redis_server.client() as client:
         seen = look(client, KEYS)
     assert (seen.length, seen.pending, seen.lag, seen.dead, seen.delivered, seen.consumers) == (0, 0, 0, 0, 1_000, ())
 
 
-def test_keys_and_hosts_share_a_stream(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_keys_and_hosts_share_a_stream(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """Each key has requests of its own, at the host that its client named."""
     with LocalSegment() as other:
         for number in range(10):
             add(number, host=segment_server.url, write_key="one")
             add(100 + number, host=segment_server.url, write_key="two")
             add(200 + number, host=other.url, write_key="one")
-        with running(server.url, linger=0.5):
-            until(is_through(server))
+        with running(redis_server.url, linger=0.5):
+            until(is_through(redis_server))
         assert numbers(segment_server) == [*range(10), *range(100, 110)]
         assert numbers(other) == [*range(200, 210)]
         assert (len(segment_server.requests()), len(other.requests())) == (2, 1)
 
 
-def test_a_host_goes_over_the_recorded_one(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_a_host_goes_over_the_recorded_one(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """`--host` sends everything there."""
     add(1, host="https://elsewhere.invalid")
-    with running(server.url, host=segment_server.url):
-        until(is_through(server))
+    with running(redis_server.url, host=segment_server.url):
+        until(is_through(redis_server))
     assert numbers(segment_server) == [1]
 
 
-def test_entries_are_finished_after_the_answer(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_entries_are_finished_after_the_answer(
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
+) -> None:
     """While a request is under way they are pending, and with this relay."""
     segment_server.faults([{"hold": True}])
     add(1, host=segment_server.url)
-    with running(server.url) as relay, server.client() as client:
+    with running(redis_server.url) as relay, redis_server.client() as client:
         until(lambda: segment_server.summary()["total"])
         seen = look(client, KEYS)
         assert (seen.length, seen.pending, seen.lag) == (1, 1, 0)
         assert [consumer.name for consumer in seen.consumers if consumer.pending] == [relay.group.name]
         segment_server.release()
-        until(is_through(server))
+        until(is_through(redis_server))
     assert numbers(segment_server) == [1]
 
 
-def test_a_dead_relays_entries_are_claimed(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_a_dead_relays_entries_are_claimed(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """After `claim_after` without a sign of life."""
     for number in range(30):
         add(number, host=segment_server.url)
-    died = make_relay(server.url)
+    died = make_relay(redis_server.url)
     died.group.create()
     assert len(died.group.read(20, 1)) == 20
-    with running(server.url, claim_after=0.3) as relay:
-        until(is_through(server))
+    with running(redis_server.url, claim_after=0.3) as relay:
+        until(is_through(redis_server))
         assert relay.counts.entries_claimed >= 20
-        until(lambda: relay.group.sweep(0) or died.group.name not in names(server))
+        until(lambda: relay.group.sweep(0) or died.group.name not in names(redis_server))
     assert numbers(segment_server) == list(range(30))
 
 
-def names(server: RedisServer) -> set[str]:
-    with server.client() as client:
+def names(redis_server: RedisServer) -> set[str]:
+    with redis_server.client() as client:
         return {consumer.name for consumer in look(client, KEYS).consumers}
 
 
-def test_a_slow_relay_keeps_its_entries(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def has_lived(redis_server: RedisServer, times: int) -> Callable[[], bool]:
+    """Whether the one who has the only entry said so many times that it lives."""
+    client = redis_server.client()
+    idle: list[int] = []
+
+    def has() -> bool:
+        (pending,) = client.xpending_range(KEYS.stream, GROUP, "-", "+", 1)
+        idle.append(pending["time_since_delivered"])
+        return sum(later < earlier for earlier, later in pairwise(idle)) >= times
+
+    return has
+
+
+def test_a_slow_relay_keeps_its_entries(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """A request that takes longer than `claim_after` is nobody else's: each relay says that it lives."""
     segment_server.faults([{"hold": True}])
     add(1, host=segment_server.url)
-    with running(server.url, claim_after=0.3) as slow:
+    with running(redis_server.url, claim_after=1) as slow:
         until(lambda: segment_server.summary()["total"])
-        with running(server.url, claim_after=0.3) as other:
-            gevent.sleep(1.0)
+        with running(redis_server.url, claim_after=1) as other:
+            until(has_lived(redis_server, 5))  # a third of `claim_after` each
             assert other.counts.entries_claimed == 0
             assert slow.counts.entries_lost == 0
             segment_server.release()
-            until(is_through(server))
+            until(is_through(redis_server))
     assert segment_server.summary()["duplicates"] == 0
 
 
 def test_a_relay_that_stood_still_lets_go_of_what_others_claimed(
-    server: RedisServer, add: Add, segment_server: LocalSegment
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
 ) -> None:
     """It sees that they are another's, and does not send them once more."""
     segment_server.faults([{"status": 503, "times": 1, "headers": {"Retry-After": "300"}}])
     add(1, host=segment_server.url)
-    with running(server.url, claim_after=3_600) as stands:
+    with running(redis_server.url, claim_after=3_600) as stands:
         until(lambda: stands.counts.requests["503"])
-        with running(server.url, claim_after=0.1) as other:
-            until(is_through(server))
+        with running(redis_server.url, claim_after=0.1) as other:
+            until(is_through(redis_server))
             assert other.counts.entries_claimed
         stands._keep_held()
         assert stands.hand.held  # nobody has it any more: it may as well be that Redis forgot
-    with server.client() as client:
+    with redis_server.client() as client:
         add(2, host="http://127.0.0.1:1")
         held = client.xreadgroup(GROUP, "other", {KEYS.stream: ">"})[0][1]
     stands.hand.receive(held[0])
@@ -145,18 +161,18 @@ def test_a_relay_that_stood_still_lets_go_of_what_others_claimed(
     assert (held[0][0] in stands.hand.held, stands.counts.entries_lost) == (False, 1)
 
 
-def test_one_bad_message_costs_no_other(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_one_bad_message_costs_no_other(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """It is searched for, and becomes a dead letter with the server's reason; requeued, it is an entry again."""
     for number in range(50):
         add(number, host=segment_server.url)
     add(host=segment_server.url, messages=[message(50), message(51, event=None), message(52)])
-    with running(server.url, linger=0.3) as relay:
-        until(is_through(server))
+    with running(redis_server.url, linger=0.3) as relay:
+        until(is_through(redis_server))
     assert numbers(segment_server) == [*range(51), 52]
-    ((reason, count),) = dead(server)
+    ((reason, count),) = dead(redis_server)
     assert (count, relay.counts.dead, relay.counts.delivered) == (1, 1, 52)
     assert reason.startswith("the server answered 400")
-    with server.client() as client:
+    with redis_server.client() as client:
         (letter,) = letters(client, KEYS)
         assert b"id-51" in letter.fields[b"b"]
         assert requeue(client, KEYS, letter)
@@ -165,107 +181,107 @@ def test_one_bad_message_costs_no_other(server: RedisServer, add: Add, segment_s
 
 
 def test_what_is_handed_out_too_often_is_a_dead_letter(
-    server: RedisServer, add: Add, segment_server: LocalSegment
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
 ) -> None:
     """It may be what kills the relays."""
     entry_id = add(1, host=segment_server.url)
-    relay = make_relay(server.url)
+    relay = make_relay(redis_server.url)
     relay.group.create()
     relay.group.read(1, 1)
     for _ in range(3):
         relay.group.claim(0, 10, "0-0")
-    with running(server.url, claim_after=0.1, max_deliveries=3):
-        until(is_through(server))
-    assert dead(server) == [("handed out 5 times, and never finished", 1)]
-    with server.client() as client:
+    with running(redis_server.url, claim_after=0.1, max_deliveries=3):
+        until(is_through(redis_server))
+    assert dead(redis_server) == [("handed out 5 times, and never finished", 1)]
+    with redis_server.client() as client:
         (letter,) = letters(client, KEYS)
         assert letter.fields[b"from"] == entry_id
     assert segment_server.summary()["total"] == 0
 
 
-def test_what_is_no_entry_is_a_dead_letter(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_what_is_no_entry_is_a_dead_letter(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """Whatever anybody adds to the stream holds up nothing."""
-    with server.client() as client:
+    with redis_server.client() as client:
         client.xadd(KEYS.stream, {"what": "ever"})
     add(1, host=segment_server.url)
-    with running(server.url):
-        until(is_through(server))
+    with running(redis_server.url):
+        until(is_through(redis_server))
     assert numbers(segment_server) == [1]
-    assert dead(server) == [("the entry cannot be read: its version is unknown", 0)]
+    assert dead(redis_server) == [("the entry cannot be read: its version is unknown", 0)]
 
 
-def test_a_refused_key_holds_up_no_other(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_a_refused_key_holds_up_no_other(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """It is tried again, later and later, and given up after `max_deliveries`: those letters wait for a better key."""
     with LocalSegment() as other:
         other.faults([{"status": 401, "times": None}])
         add(1, host=other.url)
         add(2, host=segment_server.url)
-        with running(server.url, max_deliveries=3) as relay:
+        with running(redis_server.url, max_deliveries=3) as relay:
             until(lambda: numbers(segment_server) == [2])
-            until(is_through(server))
+            until(is_through(redis_server))
     assert relay.counts.requests["401"] == 3
-    ((reason, count),) = dead(server)
+    ((reason, count),) = dead(redis_server)
     assert (reason.startswith("the server answered 401 Unauthorized"), count) == (True, 1)
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"drop": "before"}, {"drop": "after"}])
 def test_what_may_fare_better_is_tried_again(
-    server: RedisServer, add: Add, segment_server: LocalSegment, fault: dict[str, Any]
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment, fault: dict[str, Any]
 ) -> None:
     """As a client does, and without an end: the stream waits."""
     segment_server.faults([{**fault, "times": 2}])
     add(1, host=segment_server.url)
-    with running(server.url, max_deliveries=1):
-        until(is_through(server))
+    with running(redis_server.url, max_deliveries=1):
+        until(is_through(redis_server))
     assert numbers(segment_server) == [1]
-    assert dead(server) == []
+    assert dead(redis_server) == []
 
 
-def test_a_rate_limit_is_every_relays(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_a_rate_limit_is_every_relays(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """After a 429 none of them sends before `Retry-After` is over."""
     segment_server.faults([{"status": 429, "headers": {"Retry-After": "1"}}])
     add(1, host=segment_server.url)
-    with server.client() as client, running(server.url) as one, running(server.url):
+    with redis_server.client() as client, running(redis_server.url) as one, running(redis_server.url):
         until(lambda: client.exists(KEYS.pause(segment_server.url)))
         for number in range(2, 40):
             add(number, host=segment_server.url)
-        gevent.sleep(0.3)
-        assert len(segment_server.requests()) == 1
-        until(is_through(server))
+        until(is_through(redis_server))
         assert one.counts.paused in {0.0, 1.0}
+    *_, second, first = (datetime.fromisoformat(each["receivedAt"][:-1]) for each in segment_server.requests())
+    assert second - first >= timedelta(seconds=1)
     assert numbers(segment_server) == list(range(1, 40))
 
 
 def test_past_its_bound_the_oldest_go_and_are_counted(
-    server: RedisServer, add: Add, segment_server: LocalSegment
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
 ) -> None:
     """With `max_entries`; to the message."""
     for number in range(30):
         add(2 * number, 2 * number + 1, host=segment_server.url)
-    relay = make_relay(server.url, max_entries=10)
+    relay = make_relay(redis_server.url, max_entries=10)
     relay.group.create()
     relay._trim()
     assert relay.counts.trimmed == 40
-    with server.client() as client:
+    with redis_server.client() as client:
         seen = look(client, KEYS)
     assert (seen.length, seen.trimmed) == (10, 40)
-    with running(server.url, max_entries=10):
-        until(is_through(server))
+    with running(redis_server.url, max_entries=10):
+        until(is_through(redis_server))
     assert numbers(segment_server) == list(range(40, 60))
 
 
-def test_dead_letters_have_a_bound(server: RedisServer, add: Add) -> None:
+def test_dead_letters_have_a_bound(redis_server: RedisServer, add: Add) -> None:
     """Of their own, counted apart."""
-    with server.client() as client:
+    with redis_server.client() as client:
         for _ in range(250):
             client.xadd(KEYS.dead, {"n": "2"})
-        make_relay(server.url, max_dead=10)._trim()
+        make_relay(redis_server.url, max_dead=10)._trim()
         assert client.xlen(KEYS.dead) == 10
         assert client.hgetall(KEYS.counts) == {b"dead_trimmed": b"480"}
 
 
 def test_a_host_in_trouble_does_not_fill_the_memory(
-    server: RedisServer, add: Add, segment_server: LocalSegment
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
 ) -> None:
     """Past half of `max_bytes` its entries are put aside in the stream, uncounted, and others pass."""
     text = "x" * 30_000
@@ -279,53 +295,53 @@ def test_a_host_in_trouble_does_not_fill_the_memory(
             add(host=other.url, messages=three(number))
         for number in range(100, 130, 3):
             add(host=segment_server.url, messages=three(number))
-        with running(server.url, max_bytes=2_000_000, claim_after=0.5, max_deliveries=3, workers=2) as relay:
+        with running(redis_server.url, max_bytes=2_000_000, claim_after=0.5, max_deliveries=3, workers=2) as relay:
             until(lambda: numbers(segment_server) == list(range(100, 130)))
             assert relay.counts.entries_parked
-            until(is_through(server))
+            until(is_through(redis_server))
         assert numbers(other) == list(range(90))
-    assert dead(server) == []
+    assert dead(redis_server) == []
 
 
-def test_a_relay_without_a_stream_makes_one(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_a_relay_without_a_stream_makes_one(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """It may come first; and who deletes the stream under it has a new one."""
-    with running(server.url), server.client() as client:
+    with running(redis_server.url), redis_server.client() as client:
         until(lambda: client.exists(KEYS.stream))
         client.delete(KEYS.stream)
         add(1, host=segment_server.url)
         until(lambda: numbers(segment_server) == [1])
 
 
-def test_a_stopped_relay_leaves_no_consumer(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_a_stopped_relay_leaves_no_consumer(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """What it had in hand it has sent."""
     for number in range(500):
         add(number, host=segment_server.url)
-    with running(server.url, linger=3_600) as relay:
+    with running(redis_server.url, linger=3_600) as relay:
         until(lambda: relay.counts.entries_read == 500)
     assert numbers(segment_server) == list(range(500))
-    assert names(server) == set()
+    assert names(redis_server) == set()
 
 
 def test_what_a_stopped_relay_could_not_send_is_claimed_at_once(
-    server: RedisServer, add: Add, segment_server: LocalSegment
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
 ) -> None:
     """It is handed over, however long `claim_after` is; and not counted as handed out too often."""
     segment_server.faults([{"status": 503, "times": 1, "headers": {"Retry-After": "300"}}])
     add(1, host=segment_server.url)
-    with running(server.url, claim_after=3_600) as relay:
+    with running(redis_server.url, claim_after=3_600) as relay:
         until(lambda: relay.counts.requests["503"])
-    with running(server.url, claim_after=3_600):
-        until(is_through(server))
+    with running(redis_server.url, claim_after=3_600):
+        until(is_through(redis_server))
     assert numbers(segment_server) == [1]
 
 
-def test_a_stop_is_bounded(server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+def test_a_stop_is_bounded(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """A silent Segment holds it up for `stop_within`, and the second signal not even so long."""
     segment_server.faults([{"hold": True, "times": 2}])
     for seconds in (0.2, 3_600):
         add(1, host=segment_server.url)
-        with running(server.url, stop_within=seconds) as relay:
+        with running(redis_server.url, stop_within=seconds) as relay:
             until(lambda: relay.counts.bytes_sent)
             relay.stop()
-    with server.client() as client:
+    with redis_server.client() as client:
         assert look(client, KEYS).pending

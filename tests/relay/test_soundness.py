@@ -28,10 +28,10 @@ def test_what_would_lose_entries_is_said(info: dict[str, Any], words: list[str])
     assert all(line.startswith(word) for line, word in zip(said, words, strict=True))
 
 
-def test_it_asks_redis(server: RedisServer) -> None:
+def test_it_asks_redis(redis_server: RedisServer) -> None:
     """And says nothing where it may not."""
-    with server.client() as client:
+    with redis_server.client() as client:
         assert complaints(client) == ["appendonly is off: what Redis has not saved is gone when it ends"]
         client.execute_command("ACL", "SETUSER", "less", "on", ">pw", "~*", "-@all", "+@stream")
-    with server.client(username="less", password="pw") as client:
+    with redis_server.client(username="less", password="pw") as client:
         assert complaints(client) == []

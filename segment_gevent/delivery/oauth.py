@@ -11,7 +11,6 @@ import os
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import gevent
@@ -20,6 +19,7 @@ from gevent.event import Event
 from segment_gevent.delivery import retry
 from segment_gevent.delivery.answers import asked_wait
 from segment_gevent.delivery.client_key import ClientKey
+from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.token_request import Application, Grant, Post, TokenRequests
 from segment_gevent.errors import DeliveryError
 
@@ -59,8 +59,10 @@ class _Held:
 class _Refresh:
     """One refresh on its way. Over without token or error, its greenlet was ended from outside.
 
-    Each who waits has an event of their own: one that is shared belongs to the hub of its first waiter, and raises
-    InvalidThreadUseError in all others once that hub is destroyed, as a native thread's is at its end.
+    Each who waits has an event of their own, which is set in the waiter's own hub. One that is shared belongs to the
+    hub of its first waiter, and raises InvalidThreadUseError in all others once that hub is destroyed, as a native
+    thread's is at its end. Set from another thread, gevent 22.10 asks every living object for its class, to find the
+    waiter's hub, and wakes nobody where one raises, as Django's settings do before they are configured.
     """
 
     __slots__ = ("_is_over", "_waiting", "error", "token")
@@ -69,20 +71,19 @@ class _Refresh:
         self.error: DeliveryError | None = None
         self.token = ""
         self._is_over = False
-        self._waiting: list[Event] = []
+        self._waiting: list[tuple[Home, Event]] = []
 
     def wait(self, seconds: float) -> bool:
         """Whether it is over within `seconds`."""
         mine = Event()
-        self._waiting.append(mine)
+        self._waiting.append((Home.here(), mine))
         # Timed, and so by a timer that keeps the loop alive: the one who refreshes may wait on timers that do not.
         return self._is_over or mine.wait(seconds)
 
     def end(self) -> None:
         self._is_over = True  # first: who comes from here on does not wait
-        for event in self._waiting:
-            with suppress(Exception):  # a waiter's time ran out, and its hub is gone with its thread
-                event.set()
+        for home, event in self._waiting:
+            home.call(event.set)
 
 
 class TokenSource:

@@ -15,6 +15,7 @@ from segment_gevent.counters import Counters
 from segment_gevent.delivery import lifecycle, retry
 from segment_gevent.delivery.authorization import Authorization
 from segment_gevent.delivery.flights import Flight
+from segment_gevent.delivery.lifecycle import Home
 from segment_gevent.delivery.transport import Transport
 from segment_gevent.errors import DeliveryError
 from segment_gevent.events.timestamps import stamp
@@ -79,8 +80,8 @@ class Sender:
         self._counters = counters
         self._logger = logger
         self._is_failing = False
-        self._pauses: set[Event] = set()
-        self._limit_pauses: set[Event] = set()
+        self._pauses: dict[Event, Home] = {}
+        self._limit_pauses: dict[Event, Home] = {}
         self._is_over = False
         self.resume_at = 0.0
         """A rate limit is on everything: no attempt begins before this monotonic time."""
@@ -153,14 +154,13 @@ class Sender:
 
         Not those that a rate limit asked for: an attempt would be refused, and make the limit last.
         """
-        for pause in list(self._pauses):
-            pause.set()
+        _end(self._pauses)
 
     def end(self) -> None:
         """No attempt begins any more, whoever waits for one: what was under way is on disk by now, or counted."""
         self._is_over = True
-        for pause in [*self._pauses, *self._limit_pauses]:
-            pause.set()
+        _end(self._pauses)
+        _end(self._limit_pauses)
 
     def _attempt(self, flight: Flight, until: float | None, *, is_background: bool) -> requests.Response:
         flight.sent_at = stamp(time.time())
@@ -280,11 +280,11 @@ class Sender:
             raise OutOfTimeError
         over = Event()
         pauses = self._limit_pauses if is_limit else self._pauses
-        pauses.add(over)
+        pauses[over] = Home.here()
         try:
             lifecycle.rest(seconds, over, ref=not is_background)
         finally:
-            pauses.discard(over)
+            pauses.pop(over, None)
 
     def _say_failing(self, consequence: str, error: DeliveryError) -> None:
         if not self._is_failing:
@@ -295,6 +295,12 @@ class Sender:
         if self._is_failing:
             self._is_failing = False
             self._logger.info("delivery to %s works again", self._destination)
+
+
+def _end(pauses: Mapping[Event, Home]) -> None:
+    """Wake each in its own hub: gevent 22.10 may wake nobody from another thread, as `oauth.py` tells."""
+    for over, home in list(pauses.items()):
+        home.call(over.set)
 
 
 def _draw() -> float:

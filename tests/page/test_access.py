@@ -100,6 +100,7 @@ def test_all_of_it_by_keyboard(visit: Visits, send: Send) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("4")
+    expect(page.locator(".virtual-row")).to_have_count(1)
     expect(page.get_by_role("heading", name="Requests")).to_be_visible()
     page.keyboard.press("j")
     expect(page.get_by_role("region", name="Request", exact=True)).to_be_visible()

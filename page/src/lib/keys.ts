@@ -1,5 +1,6 @@
 // The keyboard: one table of what keys do, which the help shows too.
 import { signal } from "@preact/signals";
+import { useLayoutEffect } from "preact/hooks";
 
 export interface Binding {
   keys: string[];
@@ -20,6 +21,11 @@ export function addGroup(group: Group): () => void {
   return () => {
     groups.value = groups.peek().filter((each) => each !== group);
   };
+}
+
+/** Keys of a view, from the moment it is in sight: an effect comes later, when keys would still be the last view's. */
+export function useKeys(group: () => Group, inputs: unknown[] = []): void {
+  useLayoutEffect(() => addGroup(group()), inputs);
 }
 
 const isTyping = (target: EventTarget | null): boolean =>

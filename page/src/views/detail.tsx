@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { address, follow, go, only, openId } from "../lib/address";
 import * as api from "../lib/api";
 import { parse, print } from "../lib/exact";
-import { addGroup } from "../lib/keys";
+import { useKeys } from "../lib/keys";
 import { resets } from "../lib/live";
 import { delayOf, fields, nameOf, titleOf, typeOf, whoOf } from "../lib/message";
 import { narrow } from "../lib/media";
@@ -226,16 +226,15 @@ function Json({ value }: { value: unknown }) {
   const isRaw = address.value.raw === "1";
   const text = () => print(value);
   const show = (raw: boolean) => go({ raw: raw ? "1" : undefined }, { replace: true });
-  useEffect(
-    () =>
-      addGroup({
-        title: "An open event",
-        bindings: [
-          { keys: ["r"], words: "raw JSON, or the tree", run: () => show(address.value.raw !== "1") },
-          { keys: ["c"], words: "copy the JSON", run: () => void toClipboard(text()) },
-          { keys: ["Escape"], words: "close it", run: close },
-        ],
-      }),
+  useKeys(
+    () => ({
+      title: "An open event",
+      bindings: [
+        { keys: ["r"], words: "raw JSON, or the tree", run: () => show(address.value.raw !== "1") },
+        { keys: ["c"], words: "copy the JSON", run: () => void toClipboard(text()) },
+        { keys: ["Escape"], words: "close it", run: close },
+      ],
+    }),
     [value],
   );
   return (

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { filters, go, noFilters, openId } from "../lib/address";
-import { addGroup } from "../lib/keys";
+import { useKeys } from "../lib/keys";
 import { feed, paused, pointing, scrolled, summary } from "../lib/live";
 import { narrow } from "../lib/media";
 import { plural, whole } from "../lib/words";
@@ -50,21 +50,17 @@ export function Events() {
     list.current?.scrollTo(next);
     go({ open: event.id }, { replace: openId.value > 0 });
   };
-  useEffect(
-    () =>
-      addGroup({
-        title: "The stream",
-        bindings: [
-          { keys: ["j", "ArrowDown"], words: "open the next event, an older one", run: () => step(1) },
-          { keys: ["k", "ArrowUp"], words: "open the one before, a newer one", run: () => step(-1) },
-          { keys: ["p", " "], words: "pause, resume", run: togglePause },
-          { keys: ["n"], words: "show what waits, at the top", run: () => top(list.current) },
-          { keys: ["/"], words: "search", run: focusSearch },
-          { keys: ["x"], words: "clear the filters", run: () => go(noFilters()) },
-        ],
-      }),
-    [],
-  );
+  useKeys(() => ({
+    title: "The stream",
+    bindings: [
+      { keys: ["j", "ArrowDown"], words: "open the next event, an older one", run: () => step(1) },
+      { keys: ["k", "ArrowUp"], words: "open the one before, a newer one", run: () => step(-1) },
+      { keys: ["p", " "], words: "pause, resume", run: togglePause },
+      { keys: ["n"], words: "show what waits, at the top", run: () => top(list.current) },
+      { keys: ["/"], words: "search", run: focusSearch },
+      { keys: ["x"], words: "clear the filters", run: () => go(noFilters()) },
+    ],
+  }));
   return (
     <div class={openId.value ? "events with-detail" : "events"}>
       <h1 class="unseen">Events</h1>

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { address, follow, go, openId } from "../lib/address";
 import * as api from "../lib/api";
-import { addGroup } from "../lib/keys";
+import { useKeys } from "../lib/keys";
 import { changes, resets, summary } from "../lib/live";
 import { whoOf } from "../lib/message";
 import type { Kept } from "../lib/types";
@@ -21,17 +21,13 @@ const PAUSE = 60_000;
 
 export function People() {
   const id = address.value.id ?? "";
-  useEffect(
-    () =>
-      addGroup({
-        title: "People",
-        bindings: [
-          { keys: ["/"], words: "look for an id", run: focusSearch },
-          { keys: ["Escape"], words: "close the open event", run: close },
-        ],
-      }),
-    [],
-  );
+  useKeys(() => ({
+    title: "People",
+    bindings: [
+      { keys: ["/"], words: "look for an id", run: focusSearch },
+      { keys: ["Escape"], words: "close the open event", run: close },
+    ],
+  }));
   return (
     <div class={openId.value ? "people with-detail" : "people"}>
       <div class="split">

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { address, follow, go, only } from "../lib/address";
 import * as api from "../lib/api";
 import { Feed } from "../lib/feed";
-import { addGroup } from "../lib/keys";
+import { useKeys } from "../lib/keys";
 import { resets, summary } from "../lib/live";
 import { narrow } from "../lib/media";
 import type { RequestEntry } from "../lib/types";
@@ -53,19 +53,18 @@ export function Requests() {
   useEffect(() => {
     if (!held) feed.take();
   }, [held]);
+  useKeys(() => ({
+    title: "Requests",
+    bindings: [
+      { keys: ["j", "ArrowDown"], words: "open the next, an older one", run: () => step(-1) },
+      { keys: ["k", "ArrowUp"], words: "open the one before, a newer one", run: () => step(1) },
+      { keys: ["Escape"], words: "close it", run: () => go({ request: undefined }) },
+    ],
+  }));
   useEffect(() => {
     const timer = setInterval(() => feed.renew(isOpenEnded), RENEW);
-    const remove = addGroup({
-      title: "Requests",
-      bindings: [
-        { keys: ["j", "ArrowDown"], words: "open the next, an older one", run: () => step(-1) },
-        { keys: ["k", "ArrowUp"], words: "open the one before, a newer one", run: () => step(1) },
-        { keys: ["Escape"], words: "close it", run: () => go({ request: undefined }) },
-      ],
-    });
     return () => {
       clearInterval(timer);
-      remove();
       feed.stop();
     };
   }, []);

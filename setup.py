@@ -81,7 +81,7 @@ setup(
     },
     keywords=["segment", "analytics", "gevent", "greenlet", "gunicorn", "uwsgi"],
     classifiers=[
-        "Development Status :: 4 - Beta",
+        "Development Status :: 5 - Production/Stable",
         "Framework :: gevent",
         "Intended Audience :: Developers",
         "Operating System :: POSIX",

@@ -29,9 +29,10 @@ from benchmarks.event import NAME, make, make_sized
 from segment_gevent.debugger.connection import Connection
 from segment_gevent.debugger.process import LocalSegment
 from segment_gevent.debugger.settings import KEEP
+from segment_gevent.version import __version__
 
 _TIME = "2026-11-23T15:19:40.388Z"
-_CONTEXT = {"library": {"name": "segment-gevent", "version": "0.1.0"}}
+_CONTEXT = {"library": {"name": "segment-gevent", "version": __version__}}
 _HEAD = "POST /v1/batch HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
 _PLAN = {
     "events": {

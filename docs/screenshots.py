@@ -28,6 +28,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from segment_gevent.debugger.connection import Connection
 from segment_gevent.debugger.process import LocalSegment
+from segment_gevent.version import __version__
 
 FOLDER = Path(__file__).parent / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
@@ -70,7 +71,7 @@ class Shop:
             "messageId": f"{self.random.getrandbits(64):016x}-{self.number}",
             "timestamp": stamp(at),
             "anonymousId": f"visitor-{who + 11}",
-            "context": {"library": {"name": "segment-gevent", "version": "0.1.0"}, "ip": f"203.0.113.{who + 20}"},
+            "context": {"library": {"name": "segment-gevent", "version": __version__}, "ip": f"203.0.113.{who + 20}"},
             **known,
             **fields,
         }
@@ -161,7 +162,7 @@ def send(server: LocalSegment, messages: list[Message], *, retry: int = 0) -> No
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",
         "Authorization": "Basic c2hvcDo=",
-        "User-Agent": "segment-gevent/0.1.0",
+        "User-Agent": f"segment-gevent/{__version__}",
         **({"X-Retry-Count": str(retry)} if retry else {}),
     }
     with Connection(server.url) as connection:

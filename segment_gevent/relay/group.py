@@ -32,13 +32,15 @@ class Group:
         self.name = name
         self.keys = keys
         self._redis = client
+        self._create: Any = client.register_script(scripts.CREATE)
+        self._finish: Any = client.register_script(scripts.FINISH)
         self._trim: Any = client.register_script(scripts.TRIM)
         self._leave: Any = client.register_script(scripts.LEAVE)
 
     def create(self) -> None:
         """Have the stream and the group, from its first entry on; whether or not they are there."""
         try:
-            self._redis.xgroup_create(self.keys.stream, GROUP, id="0", mkstream=True)
+            self._create(keys=[self.keys.stream], args=[GROUP])
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
@@ -87,18 +89,19 @@ class Group:
 
     def finish(self, entries: Sequence[Received], delivered: int) -> None:
         """Take entries off the stream and write their dead letters, in one step; `delivered` messages are counted."""
-        ids = [each.id for each in entries]
         letters = [letter for each in entries for letter in each.letters]
-        dead = sum(letter.messages for letter in letters)
-        with self._redis.pipeline(transaction=True) as pipe:
-            for letter in letters:
-                pipe.xadd(self.keys.dead, letter.fields)  # type: ignore[arg-type]  # a dict is invariant in its keys
-            pipe.xack(self.keys.stream, GROUP, *ids)
-            pipe.xdel(self.keys.stream, *ids)
-            for name, count in (("delivered", delivered), ("dead", dead), ("entries", len(ids))):
-                if count:
-                    pipe.hincrby(self.keys.counts, name, count)
-            pipe.execute()
+        counted = {
+            "delivered": delivered,
+            "dead": sum(letter.messages for letter in letters),
+            "entries": len(entries),
+        }
+        parts = [
+            [each.id for each in entries],
+            _flat({name: count for name, count in counted.items() if count}),
+            *(_flat(letter.fields) for letter in letters),
+        ]
+        arguments = [argument for part in parts for argument in (len(part), *part)]
+        self._finish(keys=[self.keys.stream, self.keys.dead, self.keys.counts], args=[GROUP, *arguments])
 
     def trim(self, max_entries: int, *, dead: bool = False) -> int:
         """Let the oldest entries go, past so many; how many messages that cost."""
@@ -140,6 +143,10 @@ class Group:
         for start in range(0, len(ids), PAGE):
             page = list(ids[start : start + PAGE])
             self._redis.xclaim(self.keys.stream, GROUP, self.name, 0, page, idle=idle, justid=True)  # type: ignore[arg-type]
+
+
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
 
 
 def consumer_name() -> str:

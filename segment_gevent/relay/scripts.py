@@ -1,4 +1,8 @@
-"""What Redis does in one step for the relays, in Lua. Each uses the keys that it is given, and no other."""
+"""What Redis does in one step for the relays, in Lua. Each uses the keys that it is given, and no other.
+
+At `maxmemory` Redis refuses a command that may grow, unless its script has written something by then. A relay is what
+makes room there, so each script's first change takes something away, if only what it then sets anew.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local booked = tonumber(redis.call('GET', KEYS[1]) or 0)
 local start = math.max(booked, now - ARGV[2])
+redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], string.format('%d', start + ARGV[1]), 'PX', 60000)
 return {0, math.max(0, start - now)}
 """
@@ -19,8 +24,34 @@ return {0, math.max(0, start - now)}
 
 PAUSE = """
 -- KEYS: pause. ARGV: milliseconds. A longer one that is on stays.
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) end
+if redis.call('PTTL', KEYS[1]) >= tonumber(ARGV[1]) then return end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 """
+
+CREATE = """
+-- KEYS: stream. ARGV: group. There can be no entry 0-1.
+redis.call('XDEL', KEYS[1], '0-1')
+return redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+"""
+
+FINISH = """
+-- KEYS: stream, dead letters, counts. ARGV: group, how many ids, these; how many counts, for each its name and number;
+-- then for each dead letter how many arguments it has, and these: fields and values.
+local at = 2
+local function following()
+  local given = {unpack(ARGV, at + 1, at + ARGV[at])}
+  at = at + ARGV[at] + 1
+  return given
+end
+local ids = following()
+redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
+redis.call('XDEL', KEYS[1], unpack(ids))
+local counts = following()
+for n = 1, #counts, 2 do redis.call('HINCRBY', KEYS[3], counts[n], counts[n + 1]) end
+while ARGV[at] do redis.call('XADD', KEYS[2], '*', unpack(following())) end
+"""
+"""What is done leaves the stream, and what of it could not be delivered becomes dead letters."""
 
 TRIM = """
 -- KEYS: stream, counts. ARGV: entries that may stay, what to call the count, the group or ''. Answers messages lost.

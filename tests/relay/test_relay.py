@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import redis
 from servers.local_segment import LocalSegment
 from servers.redis_server import RedisServer
 from servers.relays import make_relay, running
@@ -345,3 +346,21 @@ def test_a_stop_is_bounded(redis_server: RedisServer, add: Add, segment_server: 
             relay.stop()
     with redis_server.client() as client:
         assert look(client, KEYS).pending
+
+
+def test_a_full_redis_is_emptied(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+    """At `maxmemory` nobody may add; relays begin, send, free, keep to rate limits and bury what is bad."""
+    for number in range(20):
+        add(number, host=segment_server.url)
+    add(host=segment_server.url, messages=[message(20, event=None)])
+    segment_server.faults([{"status": 429, "headers": {"Retry-After": "0.1"}}])
+    with redis_server.client() as client:
+        client.config_set("maxmemory", 1)
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            add(30, host=segment_server.url)
+        with running(redis_server.url):
+            until(is_through(redis_server))
+        client.config_set("maxmemory", 0)
+    assert numbers(segment_server) == list(range(20))
+    assert [messages for _, messages in dead(redis_server)] == [1]
+    add(30, host=segment_server.url)

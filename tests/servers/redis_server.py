@@ -64,10 +64,10 @@ class RedisServer:
         """A plain client for looks from the test; each command has a connection of its own time."""
         return redis.Redis(host="127.0.0.1", port=self.port, protocol=2, **options)
 
-    def wait_until(self, holds: Any, *, timeout: float = 20.0) -> None:
+    def wait_until(self, holds: Any, *, timeout: float = 20.0, database: int = 0) -> None:
         """Wait until `holds(client)` is true; looks every few milliseconds, since Redis tells nobody."""
         deadline = time.monotonic() + timeout
-        with self.client() as client:
+        with self.client(db=database) as client:
             while not holds(client):
                 assert time.monotonic() < deadline, f"not within {timeout:g} s: {client.xlen('segment:outbox')} wait"
                 time.sleep(0.005)

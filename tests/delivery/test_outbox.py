@@ -237,6 +237,16 @@ def test_a_full_stream_pushes_back(make: Make, redis_server: RedisServer) -> Non
     assert len(entries(redis_server)) == 2
 
 
+def test_a_bound_holds_for_processes_that_send_once(make: Make, redis_server: RedisServer) -> None:
+    """The first send of each asks how much waits."""
+    first, second = (make(outbox=f"{redis_server.url}?max_entries=1", flush_at=1, max_retries=0) for _ in range(2))
+    track(first, "event")
+    assert first.flush(10)
+    track(second, "one too many")
+    assert not second.flush(10)
+    assert len(entries(redis_server)) == 1
+
+
 def test_a_batch_that_too_few_replicas_have_is_not_delivered(make: Make, redis_server: RedisServer) -> None:
     """With `replicas` in the URL: it is in the stream, and is added again, with the ids that it had."""
     client = make(outbox=f"{redis_server.url}?replicas=1", max_retries=0)

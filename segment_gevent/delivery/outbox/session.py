@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from redis.exceptions import NoPermissionError
+
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.compression import gzipped
 from segment_gevent.delivery.outbox.accepted import Accepted
@@ -28,7 +30,8 @@ class OutboxSession:
         self._url = url
         self._options = options
         self._redis = client(url, sockets, timeout=options.timeout)
-        self._waiting = 0  # batches in the stream, as Redis said last
+        # Batches in the stream, as Redis said last. The first send asks: many processes send but once.
+        self._waiting = url.max_entries
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> Any:  # noqa: ARG002 - those are for HTTP
         """Add the batch, whose body is lines; answers an `Accepted`.
@@ -39,7 +42,7 @@ class OutboxSession:
             NotReplicatedError: too few replicas have it; it was added, and comes twice if it is added again.
         """
         if self._waiting >= self._url.max_entries:
-            self._waiting = int(self._redis.xlen(self._url.stream))
+            self._waiting = self._length()
             if self._waiting >= self._url.max_entries:
                 raise OutboxFullError(f"the stream is full: {self._waiting:,} batches wait")
         entry = self._entry(body)
@@ -60,6 +63,12 @@ class OutboxSession:
                 self.close()  # it may be the master no more, and not know: the next attempt asks the sentinels
             raise NotReplicatedError(f"{had} of {self._url.replicas} replicas have the batch")
         return Accepted(entry_id.decode(), self._waiting)
+
+    def _length(self) -> int:
+        try:
+            return int(self._redis.xlen(self._url.stream))
+        except NoPermissionError:  # the user may add, and the bound is not seen
+            return 0
 
     def close(self) -> None:
         """Close the connections that idle. Never waits or raises; a later send opens new ones."""

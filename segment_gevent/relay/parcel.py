@@ -76,15 +76,18 @@ class Parcel(Flight):
         return fits
 
     def halves(self) -> list[Flight]:
-        """What it is taken apart into."""
-        left = len(self.messages) // 2
-        first = Parcel(self.address, self._envelope)
-        second = Parcel(self.address, self._envelope)
-        for load in self.loads:
-            head, tail = load.cut(min(left, len(load.messages)))
-            left -= len(head.messages)
-            for piece, part in ((first, head), (second, tail)):
-                if part.messages:
-                    piece.put(part)
-        first.search = second.search = self.search
-        return [first, second]
+        """What it is taken apart into: entries are parted first, since each is one client's batch.
+
+        The search for a bad message has an end, and each entry has one of its own: else one client's bad messages
+        would cost the others' good ones.
+        """
+        if len(self.loads) == 1:
+            pieces = [Parcel(self.address, self._envelope, [load]) for load in self.loads[0].cut(len(self) // 2)]
+            for piece in pieces:
+                piece.search = self.search
+        else:
+            middle = len(self.loads) // 2
+            pieces = [Parcel(self.address, self._envelope, part) for part in (self.loads[:middle], self.loads[middle:])]
+            for piece in pieces:
+                piece.search.has_new_token = self.search.has_new_token
+        return [*pieces]

@@ -24,8 +24,12 @@ class Carrier:
         self._bearer = _bearer(options)
 
     def send(self, parcel: Parcel) -> Outcome:
-        """Try once; switches. A rate limit that was answered to this address before is waited for."""
+        """Try once; switches."""
         return self._sender(parcel.address).deliver(parcel, once=True)
+
+    def resumes_at(self, address: Address) -> float:
+        """The monotonic time before which `send` would wait, for a rate limit that was answered to the address."""
+        return self._sender(address).resume_at
 
     def close(self) -> None:
         for transport in self._transports.values():

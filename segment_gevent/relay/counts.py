@@ -26,6 +26,6 @@ class Counts:
     bytes_sent: int = 0
     """Of JSON, before compression."""
     waited_for_rate: float = 0.0
-    """Seconds, of all workers together."""
+    """Seconds, of all batches together."""
     paused: float = 0.0
     """Seconds that rate limits asked for."""

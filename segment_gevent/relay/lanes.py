@@ -25,7 +25,8 @@ class Lane:
     """The messages for one address.
 
     Attributes:
-        held_until: no batch of it is sent before this monotonic time.
+        held_until: its host or key is in trouble, and no batch of it is sent before this monotonic time.
+        turn_at: nor before this one, by the fleet's rate to its host.
         failures: batches that failed, one after another.
         size: bytes that wait.
     """
@@ -33,6 +34,7 @@ class Lane:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.held_until = 0.0
+        self.turn_at = 0.0
         self.failures = 0
         self.size = 0
         self._count = 0
@@ -56,12 +58,10 @@ class Lane:
 
     def ready_at(self, linger: float) -> float:
         """The monotonic time from which a batch of it should go."""
-        if self._returned:
-            return self.held_until
-        if not self._loads:
+        if not self._returned and not self._loads:
             return NEVER
-        is_full = self.size >= BATCH_BYTES or self._count >= BATCH_MESSAGES
-        return max(self.held_until, 0.0 if is_full else self._loads[0].since + linger)
+        is_full = self._returned or self.size >= BATCH_BYTES or self._count >= BATCH_MESSAGES
+        return max(self.held_until, self.turn_at, 0.0 if is_full else self._loads[0].since + linger)
 
     def take(self) -> Parcel | None:
         """The next batch; None where all of it is another relay's by now."""
@@ -139,13 +139,27 @@ class Lanes:
             self[parcels[0].address].put_back(parcels)
             self._changed.set()
 
+    def hold(self, host: str, seconds: float) -> list[Lane]:
+        """A rate limit of the host is on: no batch goes there for so long. The lanes that are concerned."""
+        until = self._clock() + seconds
+        lanes = self._to(host)
+        for lane in lanes:
+            lane.held_until = max(lane.held_until, until)
+        return lanes
+
+    def defer(self, host: str, seconds: float) -> None:
+        """No batch goes to the host for so long, since the turns until then are others'."""
+        turn = self._clock() + seconds
+        for lane in self._to(host):
+            lane.turn_at = turn
+
     def hurry(self) -> None:
         """Fill no more batches: what is there goes. A lane that is held stays held."""
         self._linger = 0.0
         self._changed.set()
 
     def take(self) -> Parcel:
-        """The next batch, of the lane that is ready for the longest. Waits for one."""
+        """The next batch, of the lanes that are ready in turn. Waits for one."""
         while True:
             self._changed.clear()
             if (parcel := self._ready()) is not None:
@@ -155,8 +169,11 @@ class Lanes:
 
     def _ready(self) -> Parcel | None:
         now = self._clock()
-        ready = [(at, number, lane) for number, lane in enumerate(self) if (at := lane.ready_at(self._linger)) <= now]
-        for _, _, lane in sorted(ready):
-            if (parcel := lane.take()) is not None:
+        for lane in self:
+            if lane.ready_at(self._linger) <= now and (parcel := lane.take()) is not None:
+                self._lanes[lane.address] = self._lanes.pop(lane.address)  # to the end: the others are before it
                 return parcel
         return None
+
+    def _to(self, host: str) -> list[Lane]:
+        return [lane for lane in self if lane.address.host == host]

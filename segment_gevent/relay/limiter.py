@@ -5,8 +5,7 @@ Both are in Redis, in one number and one key that expires; its clock is the only
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 import redis
@@ -18,11 +17,16 @@ from segment_gevent.relay.counts import Counts
 BURST = 0.1
 """Seconds: a fleet that was idle may send so much of a second's requests at once."""
 
-LOOK_AGAIN = 0.05
-"""Seconds: who waited for longer asks once more whether a rate limit is on."""
+LONGEST_TURN = 0.05
+"""Seconds that a worker waits for a request's turn; until a later one it sees to other hosts."""
 
-LONGEST_SLEEP = 1.0
-"""Seconds between two looks while one is on: it may be taken off by hand."""
+
+class Refusal(NamedTuple):
+    """A request may not begin yet: ask again in so many seconds."""
+
+    seconds: float
+    is_paused: bool
+    """A rate limit of the host is on; else it is only that its turn has not come."""
 
 
 class Limiter:
@@ -35,26 +39,24 @@ class Limiter:
         self._admit: Any = client.register_script(scripts.ADMIT)
         self._pause: Any = client.register_script(scripts.PAUSE)
 
-    def admit(self, host: str) -> None:
-        """Wait, cooperatively, until a request to `host` may begin.
+    def admit(self, host: str) -> Refusal | None:
+        """Have a request to `host` begin now, or after a short wait, cooperatively; else say when to ask again.
 
         Raises:
             redis.RedisError, OSError: as they come.
         """
-        start = time.monotonic()
-        is_booked = False
-        while True:
-            paused, ahead = self._ask(host, book=not is_booked)
-            if paused:
-                is_booked = False  # all who waited would go at once when it ends
-                gevent.sleep(min(LONGEST_SLEEP, paused))
-                continue
-            is_booked = True
-            if ahead:
-                gevent.sleep(ahead)
-            if ahead <= LOOK_AGAIN:
-                break
-        self._counts.waited_for_rate += time.monotonic() - start
+        keys = [self._keys.rate(host), self._keys.pause(host)]
+        answer = self._admit(keys=keys, args=[self._interval, round(BURST * 1e6), round(LONGEST_TURN * 1e6)])
+        paused, ahead = (microseconds / 1e6 for microseconds in answer)
+        if paused:
+            return Refusal(paused, is_paused=True)
+        if ahead > LONGEST_TURN:
+            self._counts.waited_for_rate += ahead
+            return Refusal(ahead, is_paused=False)
+        if ahead:
+            gevent.sleep(ahead)
+            self._counts.waited_for_rate += ahead
+        return None
 
     def pause(self, host: str, seconds: float) -> None:
         """A rate limit of `host` is on, for all relays, for so many seconds.
@@ -64,9 +66,3 @@ class Limiter:
         """
         self._counts.paused += seconds
         self._pause(keys=[self._keys.pause(host)], args=[max(1, round(seconds * 1000))])
-
-    def _ask(self, host: str, *, book: bool) -> tuple[float, float]:
-        """Seconds of a rate limit that is on, and seconds until the request may begin."""
-        keys = [self._keys.rate(host), self._keys.pause(host)]
-        paused, ahead = self._admit(keys=keys, args=[self._interval, round(BURST * 1e6), int(book)])
-        return paused / 1e6, ahead / 1e6

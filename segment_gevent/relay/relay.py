@@ -217,8 +217,8 @@ class Relay:
             self.persistence.do(self._leave)
 
     def _is_stuck(self) -> bool:
-        """Whether all that is left is in lanes that are held."""
-        waiting = sum(map(len, self.lanes.held))
+        """Whether all that is left is in lanes that are held for longer than there is time."""
+        waiting = sum(len(lane) for lane in self.lanes.held if lane.held_until > self._deadline)
         return bool(waiting) and waiting >= sum(each.left for each in self.hand.held.values())
 
     def _leave(self) -> None:

@@ -7,18 +7,19 @@ makes room there, so each script's first change takes something away, if only wh
 from __future__ import annotations
 
 ADMIT = """
--- KEYS: rate, pause. ARGV: microseconds a request, microseconds that a burst may be ahead, 1 to book a request.
--- Answers microseconds of a rate limit that is on, and those until the booked request may begin.
+-- KEYS: rate, pause. ARGV: microseconds a request, those that a burst may be ahead, those that a request may wait.
+-- Answers microseconds of a rate limit that is on, and those until its turn; it is booked if it may wait for so long.
 local paused = redis.call('PTTL', KEYS[2])
 if paused > 0 then return {paused * 1000, 0} end
-if ARGV[3] ~= '1' then return {0, 0} end
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local booked = tonumber(redis.call('GET', KEYS[1]) or 0)
 local start = math.max(booked, now - ARGV[2])
+local ahead = math.max(0, start - now)
+if ahead > tonumber(ARGV[3]) then return {0, ahead} end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], string.format('%d', start + ARGV[1]), 'PX', 60000)
-return {0, math.max(0, start - now)}
+return {0, ahead}
 """
 """A leaky bucket (GCRA): one number, the time up to which requests are booked. Idle time is worth a burst at most."""
 

@@ -46,9 +46,24 @@ class Worker:
     def run(self) -> None:
         while True:
             parcel = self._lanes.take()
-            self._persistence.do(lambda host=parcel.address.host: self._limiter.admit(host))  # type: ignore[misc]
-            self._counts.bytes_sent += parcel.size
-            self._see_to(parcel, self._carrier.send(parcel))
+            if self._may_begin(parcel):
+                self._counts.bytes_sent += parcel.size
+                self._see_to(parcel, self._carrier.send(parcel))
+
+    def _may_begin(self, parcel: Parcel) -> bool:
+        """Whether its turn has come; else it waits in its lane, and this worker is there for other hosts."""
+        host = parcel.address.host
+        refusal = self._persistence.do(lambda: self._limiter.admit(host))
+        # It may be held by now: another batch was answered while this one waited for its turn.
+        if refusal is None and self._lanes[parcel.address].held_until <= time.monotonic():
+            return True
+        self._lanes.put_back([parcel])
+        if refusal is not None and refusal.is_paused:
+            for lane in self._lanes.hold(host, refusal.seconds):
+                self._hand.relieve(lane.address)
+        elif refusal is not None:
+            self._lanes.defer(host, refusal.seconds)
+        return False
 
     def _see_to(self, parcel: Parcel, outcome: Outcome) -> None:
         error, lane = outcome.error, self._lanes[parcel.address]
@@ -72,7 +87,7 @@ class Worker:
         if lane.held_until <= now:  # those that were on their way together are one failure
             lane.failures += 1
         wait = max(outcome.asked, retry.backoff(lane.failures + 1, 0.5 + _draw() / 2))
-        lane.held_until = max(lane.held_until, now + wait)
+        lane.held_until = max(lane.held_until, now + wait, self._carrier.resumes_at(lane.address))
         self._hand.relieve(lane.address)
         if outcome.error is not None and outcome.error.status == retry.RATE_LIMIT:
             self._persistence.do(lambda: self._limiter.pause(lane.address.host, wait))

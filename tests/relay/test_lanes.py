@@ -67,12 +67,27 @@ def test_a_held_lane_holds_up_no_other() -> None:
 
 
 def test_lanes_take_turns() -> None:
-    """The one that has been ready for the longest is next."""
+    """One that is always full leaves the others theirs."""
     lanes = Lanes(0.0)
-    put(lanes, ONE, b"1")
-    put(lanes, TWO, b"2")
-    put(lanes, ONE, b"3")
+    for _ in range(3):
+        put(lanes, ONE, *[b"{}"] * 2_500)
+        put(lanes, TWO, b"{}")
     addresses = []
     while (parcel := take(lanes)) is not None:
         addresses.append(parcel.address)
-    assert addresses == [ONE, TWO]
+    assert addresses == [ONE, TWO, ONE, ONE]
+
+
+def test_a_host_whose_turn_is_far_off_holds_up_no_other() -> None:
+    """All lanes to it wait, which is no trouble of theirs."""
+    clock = [time.monotonic() + 60]
+    lanes = Lanes(0.0, lambda: clock[0])
+    other = Address("one", "https://other")
+    for address in (ONE, TWO, other):
+        put(lanes, address, b"{}")
+    lanes.defer("https://h", 30)
+    parcel = take(lanes)
+    assert parcel is not None
+    assert (parcel.address, take(lanes), lanes.held) == (other, None, [])
+    clock[0] += 31
+    assert {parcel.address for parcel in (take(lanes), take(lanes)) if parcel is not None} == {ONE, TWO}

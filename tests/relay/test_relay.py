@@ -181,6 +181,39 @@ def test_one_bad_message_costs_no_other(redis_server: RedisServer, add: Add, seg
         assert (client.xlen(KEYS.dead), client.xlen(KEYS.stream)) == (0, 1)
 
 
+def test_one_clients_bad_messages_cost_no_other_client(
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
+) -> None:
+    """However many they are: each entry has a search of its own."""
+    for number in range(0, 1_000, 10):
+        wrong = {"event": None} if number % 80 == 0 else {}
+        add(host=segment_server.url, messages=[message(each, **wrong) for each in range(number, number + 10)])
+    with running(redis_server.url, linger=0.3, rate=10_000):
+        until(is_through(redis_server))
+    assert len(numbers(segment_server)) == 870
+    assert sum(count for _, count in dead(redis_server)) == 130
+
+
+@pytest.mark.parametrize("why", ["paused", "its turn is far off"])
+def test_a_limited_host_holds_up_no_other(
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment, why: str
+) -> None:
+    """Not even of a single worker."""
+    with LocalSegment() as limited, redis_server.client() as client:
+        if why == "paused":
+            client.set(KEYS.pause(limited.url), 1, px=3_600_000)
+        else:
+            time, _ = client.time()
+            client.set(KEYS.rate(limited.url), (time + 3_600) * 1_000_000)
+        for number in range(20):
+            add(number, host=limited.url, write_key=str(number % 2))
+        with running(redis_server.url, workers=1, stop_within=0.1) as relay:
+            until(lambda: len(relay.hand.held) == 20)
+            add(20, host=segment_server.url)
+            until(lambda: numbers(segment_server) == [20])
+        assert limited.requests() == []
+
+
 def test_what_is_handed_out_too_often_is_a_dead_letter(
     redis_server: RedisServer, add: Add, segment_server: LocalSegment
 ) -> None:

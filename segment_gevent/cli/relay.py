@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from segment_gevent import ConfigError, Options
-from segment_gevent.words import counted
+from segment_gevent.words import counted, printable
 
 if TYPE_CHECKING:
     from segment_gevent.relay.overview import Overview
@@ -108,7 +108,7 @@ def dead(outbox: str, limit: int) -> int:
         found = letters(there.redis, there.keys)
         for letter in islice(found, limit):
             line = f"{letter.id.decode()}  {local_time(letter.id)}  {counted(letter.messages, 'message')}"
-            console.print(f"{line}  {letter.host}  {letter.reason}", soft_wrap=True)
+            console.print(f"{line}  {printable(letter.host)}  {printable(letter.reason)}", soft_wrap=True)
         if next(found, None) is not None:
             console.print(f"… and more; --limit shows more than {limit:,}")
     return 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Collection
 
 from segment_gevent import Options
 from segment_gevent.counters import Counters
@@ -21,15 +23,34 @@ class Carrier:
         self._counters = Counters()
         self._transports: dict[str, HttpTransport] = {}
         self._senders: dict[Address, Sender] = {}
+        self._busy: Counter[Address] = Counter()
         self._bearer = _bearer(options)
 
     def send(self, parcel: Parcel) -> Outcome:
         """Try once; switches."""
-        return self._sender(parcel.address).deliver(parcel, once=True)
+        address = parcel.address
+        self._busy[address] += 1
+        try:
+            return self._sender(address).deliver(parcel, once=True)
+        finally:
+            self._busy[address] -= 1
 
     def resumes_at(self, address: Address) -> float:
         """The monotonic time before which `send` would wait, for a rate limit that was answered to the address."""
         return self._sender(address).resume_at
+
+    @property
+    def addresses(self) -> set[Address]:
+        """For whom it has a sender."""
+        return set(self._senders)
+
+    def keep_only(self, addresses: Collection[Address]) -> None:
+        """Let go of what was for other addresses, and of the connections to their hosts, unless it is in use."""
+        for address in self.addresses.difference(addresses):
+            if not self._busy[address]:
+                del self._senders[address], self._busy[address]
+        for host in self._transports.keys() - {address.host for address in self._senders}:
+            self._transports.pop(host).close()
 
     def close(self) -> None:
         for transport in self._transports.values():

@@ -18,6 +18,9 @@ from segment_gevent.relay.received import Received
 FULL_ENOUGH = 0.75 * BATCH_BYTES
 """Bytes, from where on a batch goes rather than have part of an entry: an entry in two requests waits for both."""
 
+FORGOTTEN_AFTER = 60.0
+"""Seconds without a message, after which a lane is let go of: a stream may name any number of keys and hosts."""
+
 NEVER = float("inf")
 
 
@@ -29,6 +32,7 @@ class Lane:
         turn_at: nor before this one, by the fleet's rate to its host.
         failures: batches that failed, one after another.
         size: bytes that wait.
+        used_at: when something was put there or taken last, in monotonic seconds.
     """
 
     def __init__(self, address: Address) -> None:
@@ -38,6 +42,7 @@ class Lane:
         self.failures = 0
         self.size = 0
         self._count = 0
+        self.used_at = 0.0
         self._envelope = Envelope(address.write_key)
         self._loads: deque[Load] = deque()
         self._returned: deque[Parcel] = deque()
@@ -121,6 +126,7 @@ class Lanes:
         lane = self._lanes.get(address)
         if lane is None:
             lane = self._lanes[address] = Lane(address)
+        lane.used_at = self._clock()
         return lane
 
     @property
@@ -153,6 +159,13 @@ class Lanes:
         for lane in self._to(host):
             lane.turn_at = turn
 
+    def forget_idle(self) -> None:
+        """Let go of lanes that nothing came for, for a while."""
+        now = self._clock()
+        for lane in self:
+            if not lane and now > max(lane.used_at + FORGOTTEN_AFTER, lane.held_until):
+                del self._lanes[lane.address]
+
     def hurry(self) -> None:
         """Fill no more batches: what is there goes. A lane that is held stays held."""
         self._linger = 0.0
@@ -172,6 +185,7 @@ class Lanes:
         for lane in self:
             if lane.ready_at(self._linger) <= now and (parcel := lane.take()) is not None:
                 self._lanes[lane.address] = self._lanes.pop(lane.address)  # to the end: the others are before it
+                lane.used_at = now
                 return parcel
         return None
 

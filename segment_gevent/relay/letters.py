@@ -12,6 +12,8 @@ from segment_gevent.relay import scripts
 
 PAGE = 100
 
+Page = list[tuple[bytes, dict[bytes, bytes]]]
+
 
 class DeadLetter(NamedTuple):
     """One of them, as it lies in its stream."""
@@ -34,13 +36,19 @@ class DeadLetter(NamedTuple):
 
 
 def letters(client: redis.Redis, keys: Keys) -> Iterator[DeadLetter]:
-    """All of them, oldest first; waits cooperatively.
+    """All that are there now, oldest first; waits cooperatively. One that is written meanwhile is not among them:
+    a relay may bury again what was just requeued.
 
     Raises:
         redis.RedisError, OSError: as they come.
     """
+    for last, _ in cast("Page", client.xrevrange(keys.dead, count=1)):
+        yield from _up_to(client, keys, last)
+
+
+def _up_to(client: redis.Redis, keys: Keys, last: bytes) -> Iterator[DeadLetter]:
     at: bytes | str = "-"
-    while page := cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(keys.dead, at, "+", count=PAGE)):
+    while page := cast("Page", client.xrange(keys.dead, at, last, count=PAGE)):
         for entry_id, fields in page:
             yield DeadLetter(entry_id, fields)
         at = b"(" + page[-1][0]

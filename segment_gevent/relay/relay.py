@@ -157,6 +157,8 @@ class Relay:
                 kept_at = time.monotonic()
                 self.persistence.do(self._keep_held)
             self.persistence.do(self._trim)
+            self.lanes.forget_idle()
+            self._carrier.keep_only([lane.address for lane in self.lanes])
 
     def _keep_held(self) -> None:
         held = [each for each in self.hand.held.values() if each.left]

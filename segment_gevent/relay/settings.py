@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segment_gevent import Options
+from segment_gevent import ConfigError, Options
 from segment_gevent.redis_url import RedisUrl
 
 SEGMENTS_LIMIT = 1_000.0
@@ -13,7 +13,11 @@ SEGMENTS_LIMIT = 1_000.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How one relay behaves."""
+    """How one relay behaves.
+
+    Raises:
+        ConfigError: OAuth without a host.
+    """
 
     outbox: RedisUrl
     options: Options
@@ -38,3 +42,7 @@ class Settings:
     """The same for dead letters."""
     stop_within: float = 20.0
     """Seconds to finish in after SIGTERM."""
+
+    def __post_init__(self) -> None:
+        if self.options.oauth_client_id and not self.host:
+            raise ConfigError("host is missing: with OAuth the token would go to whatever host an entry names")

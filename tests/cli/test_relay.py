@@ -76,6 +76,14 @@ def test_dead_letters_are_listed_and_requeued(redis_server: RedisServer) -> None
     assert set(found) == {name.encode() for name in entry("h")}
 
 
+def test_what_strangers_wrote_is_harmless_on_a_terminal(redis_server: RedisServer) -> None:
+    """A host and a reason in one line, with what a terminal would obey spelt out."""
+    with redis_server.client() as client:
+        client.xadd(DEAD, {**entry("https://h\x1b[2J"), "reason": "400\nfalse line\x1b]0;title\x07"})
+    lines = run("dead", "--outbox", redis_server.url).output.splitlines()
+    assert [line.split("  ")[3:] for line in lines] == [["https://h\\x1b[2J", "400\\nfalse line\\x1b]0;title\\x07"]]
+
+
 @pytest.mark.parametrize("command", ["status", "dead", "requeue"])
 def test_a_redis_that_is_away_is_told_in_a_line(command: str) -> None:
     """Without the password."""
@@ -139,7 +147,7 @@ def test_a_relay_waits_for_a_redis_that_is_away(tmp_path: Path, segment_server: 
 
 
 def test_a_relay_sends_with_a_token(redis_server: RedisServer, segment_server: LocalSegment, tmp_path: Path) -> None:
-    """OAuth is the relay's, by the same flags as elsewhere: the clients' batches carry a token of its own."""
+    """OAuth is the relay's, by the same flags as elsewhere: a token of its own, which goes to its own host alone."""
     key = private_key()
     (tmp_path / "key.pem").write_text(pem(key))
     with TokenServer(key, clock=time.time) as tokens:
@@ -149,9 +157,12 @@ def test_a_relay_sends_with_a_token(redis_server: RedisServer, segment_server: L
             "--oauth-key-id": KEY_ID,
             "--oauth-auth-server": tokens.url,
         }
-        with relay_process(redis_server.url, *(part for pair in flags.items() for part in pair)):
+        arguments = [part for pair in flags.items() for part in pair]
+        anywhere = run("--outbox", redis_server.url, *arguments)
+        assert (anywhere.exit_code, "host is missing: with OAuth" in anywhere.output) == (2, True)
+        with relay_process(redis_server.url, *arguments, "--host", segment_server.url):
             with redis_server.client() as client:
-                client.xadd(STREAM, entry(segment_server.url))
+                client.xadd(STREAM, entry("https://elsewhere.invalid"))
             segment_server.wait_for(1)
     (request,) = segment_server.requests()
     assert request["headers"]["Authorization"].startswith("Bearer ")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_gevent.delivery.outbox.entry import LARGEST, Lines, UnreadableEntryError, fields, read
+from segment_gevent.delivery.outbox.entry import LARGEST, LONGEST, Lines, UnreadableEntryError, fields, read
 
 MESSAGES = [b'{"a":1}', b'{"b":"\\n"}']
 
@@ -48,8 +48,20 @@ def test_what_is_written_can_be_read() -> None:
         ({"b": None}, "its field 'b' is missing"),
         ({"n": "many"}, "a field of it cannot be read"),
         ({"k": b"\xff"}, "a field of it cannot be read"),
-        ({"k": ""}, "it names no write key, or no host"),
-        ({"h": "h"}, "it names no write key, or no host"),
+        *(
+            (changes, "its write key or its host can be none")
+            for changes in (
+                {"k": ""},
+                {"k": "key\r\nX: y"},
+                {"k": "k" * (LONGEST + 1)},
+                {"h": "h"},
+                {"h": "file:///etc/passwd"},
+                {"h": "https://h\x1b[2J"},
+                {"h": "https://h?q=1"},
+                {"h": "https://user:pw@h"},
+                {"h": "https://" + "h" * LONGEST},
+            )
+        ),
         ({"n": "3"}, "it has 2 messages and says 3"),
         ({"b": b"{}\n"}, "it has 2 messages and says 2"),
         ({"e": "zstd"}, "its encoding is unknown"),

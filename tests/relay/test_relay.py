@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import orjson
 import pytest
 import redis
 from servers.local_segment import LocalSegment
@@ -15,9 +18,14 @@ from servers.relays import make_relay, running
 from servers.segment_calls import message
 from servers.spools import until
 
+from segment_gevent import Options
 from segment_gevent.delivery.outbox.keys import GROUP, Keys
+from segment_gevent.relay.carrier import Carrier
+from segment_gevent.relay.lanes import FORGOTTEN_AFTER, Lanes
 from segment_gevent.relay.letters import letters, requeue
 from segment_gevent.relay.overview import look
+from segment_gevent.relay.parcel import Address, load_of
+from segment_gevent.relay.received import Received
 
 Add = Callable[..., bytes]
 KEYS = Keys("segment:outbox")
@@ -146,20 +154,12 @@ def test_a_relay_that_stood_still_lets_go_of_what_others_claimed(
 ) -> None:
     """It sees that they are another's, and does not send them once more."""
     segment_server.faults([{"status": 503, "times": 1, "headers": {"Retry-After": "300"}}])
-    add(1, host=segment_server.url)
-    with running(redis_server.url, claim_after=3_600) as stands:
-        until(lambda: stands.counts.requests["503"])
-        with running(redis_server.url, claim_after=0.1) as other:
-            until(is_through(redis_server))
-            assert other.counts.entries_claimed
-        stands._keep_held()
-        assert stands.hand.held  # nobody has it any more: it may as well be that Redis forgot
-    with redis_server.client() as client:
-        add(2, host="http://127.0.0.1:1")
-        held = client.xreadgroup(GROUP, "other", {KEYS.stream: ">"})[0][1]
-    stands.hand.receive(held[0])
-    stands._keep_held()
-    assert (held[0][0] in stands.hand.held, stands.counts.entries_lost) == (False, 1)
+    entry_id = add(1, host=segment_server.url)
+    with running(redis_server.url, claim_after=0.6) as relay, redis_server.client() as client:
+        until(lambda: relay.counts.requests["503"])
+        assert not relay.counts.entries_lost
+        client.xclaim(KEYS.stream, GROUP, "other", 0, [entry_id])
+        until(lambda: relay.counts.entries_lost == 1)
 
 
 def test_one_bad_message_costs_no_other(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
@@ -203,8 +203,8 @@ def test_a_limited_host_holds_up_no_other(
         if why == "paused":
             client.set(KEYS.pause(limited.url), 1, px=3_600_000)
         else:
-            time, _ = client.time()
-            client.set(KEYS.rate(limited.url), (time + 3_600) * 1_000_000)
+            now, _ = client.time()
+            client.set(KEYS.rate(limited.url), (now + 3_600) * 1_000_000)
         for number in range(20):
             add(number, host=limited.url, write_key=str(number % 2))
         with running(redis_server.url, workers=1, stop_within=0.1) as relay:
@@ -312,6 +312,38 @@ def test_dead_letters_have_a_bound(redis_server: RedisServer, add: Add) -> None:
         make_relay(redis_server.url, max_dead=10)._trim()
         assert client.xlen(KEYS.dead) == 10
         assert client.hgetall(KEYS.counts) == {b"dead_trimmed": b"480"}
+
+
+def test_requeueing_ends_beside_a_relay_that_buries(
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment
+) -> None:
+    """What is a dead letter once more meanwhile is not taken for one of those that were there."""
+    for _ in range(300):
+        add(host=segment_server.url, messages=[message(1, event=None)])
+    with running(redis_server.url, linger=0.0, rate=10_000), redis_server.client() as client:
+        until(is_through(redis_server))
+        requeued = sum(requeue(client, KEYS, letter) for letter in letters(client, KEYS))
+        assert requeued == 300
+        until(is_through(redis_server))
+    assert len(dead(redis_server)) == 300
+
+
+def test_keys_and_hosts_are_let_go_of(segment_server: LocalSegment) -> None:
+    """A stream may name any number of them; those that nothing comes for are nothing to the relay."""
+    clock = [time.monotonic() + 60]
+    lanes = Lanes(0.0, lambda: clock[0])
+    carrier = Carrier(Options(enabled=False), logging.getLogger("segment_gevent"))
+    one, two = (Address(key, segment_server.url) for key in ("one", "two"))
+    for address in (one, two):
+        lanes.put(address, load_of(Received(b"1-0", None), [orjson.dumps(message(1))]))
+        assert carrier.send(lanes.take()).is_delivered
+    clock[0] += FORGOTTEN_AFTER / 2
+    lanes.put(two, load_of(Received(b"2-0", None), [b"{}"]))
+    clock[0] += FORGOTTEN_AFTER
+    lanes.forget_idle()
+    carrier.keep_only([lane.address for lane in lanes])
+    assert ([lane.address for lane in lanes], carrier.addresses) == ([two], {two})
+    carrier.close()
 
 
 def test_a_host_in_trouble_does_not_fill_the_memory(

@@ -18,8 +18,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
+from segment_gevent import checks
+from segment_gevent.errors import ConfigError
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES, Envelope
 
 VERSION = b"1"
@@ -28,6 +31,10 @@ GZIP = "gzip"
 
 LARGEST = 4 * BATCH_BYTES
 """Bytes of an entry's messages, unpacked, at most: no client makes half of that, and a bad body could unpack to any."""
+
+
+LONGEST = 2048
+"""Characters of a write key, and of a host, at most."""
 
 
 class UnreadableEntryError(ValueError):
@@ -86,12 +93,24 @@ def read(given: Mapping[bytes, bytes]) -> Entry:
         if isinstance(error, UnreadableEntryError):
             raise
         raise UnreadableEntryError("a field of it cannot be read") from None
-    if not key or not host.startswith(("http://", "https://")):
-        raise UnreadableEntryError("it names no write key, or no host")
+    if not _can_be(key, host):
+        raise UnreadableEntryError("its write key or its host can be none")
     messages = body.split(b"\n")
     if len(messages) != count or not count <= BATCH_MESSAGES or not all(messages):
         raise UnreadableEntryError(f"it has {len(messages)} messages and says {count}")
     return Entry(key, host, messages, added)
+
+
+@lru_cache(maxsize=256)  # a stream has few of them
+def _can_be(key: str, host: str) -> bool:
+    """Whether a client could have been given both: neither breaks a line of the log, or of a request's head."""
+    try:
+        return max(len(key), len(host)) <= LONGEST and (checks.write_key("k", key), checks.address("h", host)) == (
+            key,
+            host,
+        )
+    except ConfigError:
+        return False
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:

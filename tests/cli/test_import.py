@@ -165,6 +165,19 @@ def test_without_a_checkpoint_ids_are_the_same_again(segment_server: LocalSegmen
     assert (counts["total"], counts["duplicates"]) == (4, 2)
 
 
+def test_equal_lines_of_two_files_are_two_events(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """As parts of an export in folders of their own may have them; and equal cells under another header."""
+    paths = []
+    for folder, header in (("one", b"userId,event"), ("two", b"userId,event"), ("three", b"anonymousId,event")):
+        (tmp_path / folder).mkdir()
+        paths.append(lines(tmp_path / folder / "part.csv", header, b"u,E"))
+    run(segment_server, *paths)
+    paths[0].write_bytes(paths[2].read_bytes())
+    run(segment_server, paths[0])
+    counts = segment_server.summary()
+    assert (counts["total"], counts["duplicates"]) == (4, 0)
+
+
 @pytest.mark.parametrize(
     ("flags", "text"),
     [

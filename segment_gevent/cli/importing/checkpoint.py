@@ -143,3 +143,5 @@ class Checkpoint:
             return Claim(path)
         except ClaimedError as error:
             raise CheckpointError(f"{path} is in use by another import that runs now") from error
+        except OSError as error:
+            raise CheckpointError(f"{path}: {error.strerror}") from error

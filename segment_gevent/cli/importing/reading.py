@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from segment_gevent.cli.importing.ledger import Entry, Ledger
 from segment_gevent.cli.importing.pace import Pace
 from segment_gevent.cli.importing.plan import Plan
 from segment_gevent.cli.importing.records import ChangedError, CsvRecords, Numbered, Record, json_records
+from segment_gevent.cli.importing.shape import Ids
 from segment_gevent.cli.importing.sources import Source, SourceError
 from segment_gevent.cli.importing.stop import Stop, StoppedError
 from segment_gevent.cli.single import mistake
@@ -54,10 +55,12 @@ class Reading:
         lines = Numbered(
             source.lines(partial(self._unless_stopped, source)), done=ledger.line, checksum=ledger.checksum
         )
-        for count, record in enumerate(self._records(source, lines), 1):
+        records, header = self._records(source, lines)
+        ids = Ids(source.path, header, self._plan.shape.fingerprint)
+        for count, record in enumerate(records, 1):
             entry = ledger.enter(record)
             if entry is not None:
-                self._send(record, entry)
+                self._send(record, ids, entry)
                 if self._fates.is_full(ledger):
                     self._await_room(ledger)
             if count % TURN_EVERY == 0:
@@ -66,12 +69,13 @@ class Reading:
                 return
         ledger.is_complete = True
 
-    def _records(self, source: Source, lines: Numbered) -> Iterator[Record]:
+    def _records(self, source: Source, lines: Numbered) -> tuple[Iterator[Record], Sequence[str]]:
+        """What the lines say; and the header, if there is one."""
         if not source.delimiter:
-            return json_records(lines)
+            return json_records(lines), ()
         records = CsvRecords(lines, source.delimiter)
         self._plan.shape.check_columns(records.header)
-        return iter(records)
+        return iter(records), records.header
 
     def _unless_stopped(self, source: Source, function: Callable[[], Any]) -> Any:
         """What the function returns, which blocks: on standard input maybe for ever.
@@ -92,12 +96,12 @@ class Reading:
             raise error
         return value
 
-    def _send(self, record: Record, entry: Entry) -> None:
+    def _send(self, record: Record, ids: Ids, entry: Entry) -> None:
         if record.problem:
             self._fates.reject(entry, record.problem)
             return
         try:
-            call, arguments = self._plan.shape.call(record)
+            call, arguments = self._plan.shape.call(record, ids)
             message_id = arguments["message_id"]
             getattr(self._client, call)(**arguments)
         except ValidationError as error:

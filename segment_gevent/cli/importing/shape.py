@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,29 @@ ID_PREFIX = "import-"
 
 MAX_LAYOUTS = 1_000
 """Sets of names that are remembered: a file may have as many as lines."""
+
+
+class Ids:
+    """The messageIds of one file: the same for the same line at the same place, read in the same way.
+
+    So the server drops what it gets twice, and nothing else: two files may have equal lines, and two headers may give
+    equal cells another meaning.
+
+    Args:
+        path: the file's name in the checkpoint.
+        header: of CSV; else empty.
+        fingerprint: of the `Shape`.
+    """
+
+    def __init__(self, path: str, header: Sequence[str], fingerprint: str) -> None:
+        place = orjson.dumps([os.fsencode(path).hex(), [os.fsencode(name).hex() for name in header], fingerprint])
+        self._hash = hashlib.blake2b(place, digest_size=16)
+
+    def of(self, record: Record) -> str:
+        digest = self._hash.copy()
+        digest.update(b"%d " % record.line)
+        digest.update(record.raw)
+        return ID_PREFIX + digest.hexdigest()
 
 
 class Shape:
@@ -54,7 +78,6 @@ class Shape:
             self._constants.append((_tried(step(field), value), field, value))
         given = orjson.dumps([sorted(mapping), sorted(constants)])
         self.fingerprint = hashlib.blake2b(given, digest_size=8).hexdigest()
-        self._hash = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
 
     def check_columns(self, header: Sequence[str]) -> None:
         """Whether each column of a header means something, and stands there once.
@@ -73,8 +96,8 @@ class Shape:
                     f"or --map {column!r}= to leave it out"
                 ) from error
 
-    def call(self, record: Record) -> tuple[str, Arguments]:
-        """Which call a record makes, and with which arguments; its message's id among them.
+    def call(self, record: Record, ids: Ids) -> tuple[str, Arguments]:
+        """Which call a record makes, and with which arguments; its message's id among them, by `ids` if it has none.
 
         Raises:
             ValidationError: it makes none; the text names the field.
@@ -92,15 +115,8 @@ class Shape:
         if timestamp is not None:
             arguments["timestamp"] = when(timestamp)
         if not arguments.get("message_id"):
-            arguments["message_id"] = self.id_of(record)
+            arguments["message_id"] = ids.of(record)
         return call, arguments
-
-    def id_of(self, record: Record) -> str:
-        """The same for the same line at the same place, read in the same way: the server drops a repeat."""
-        digest = self._hash.copy()
-        digest.update(b"%d " % record.line)
-        digest.update(record.raw)
-        return ID_PREFIX + digest.hexdigest()
 
     def _arguments(self, values: dict[str, Any]) -> Arguments:
         arguments: Arguments = {}

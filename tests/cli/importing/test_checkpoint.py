@@ -138,7 +138,7 @@ def refused_at_once(server: LocalSegment, *arguments: object) -> str:
         (("--checkpoint", "a"), "--checkpoint a is a file to import too"),
         (("--rejects", "a"), "--rejects a is a file to import too"),
         (("--checkpoint", "b", "--rejects", "./b"), "--rejects ./b is that of --checkpoint too"),
-        (("--checkpoint", "no/c"), "no/c.lock: No such file or directory"),
+        (("--checkpoint", "no/c"), "no/c: No such file or directory"),
         (("--rejects", "no/c"), "no/c: No such file or directory"),
     ],
 )

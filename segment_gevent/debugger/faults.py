@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,10 @@ from random import random
 MAX_DELAY = 600.0
 MAX_FAULTS = 10_000
 MAX_TIMES = 1_000_000
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110
+_OF_THE_SERVER = ("connection", "content-length", "date", "transfer-encoding")
+"""Headers that say where the answer ends, or that the server writes itself: a second would contradict it."""
 
 
 class FaultError(ValueError):
@@ -145,17 +150,20 @@ def _is_share(value: object) -> bool:
 
 
 def _are_headers(value: object) -> bool:
-    # A line break would let a fault write the rest of the answer; only latin-1 can go on the wire.
     return isinstance(value, dict) and all(
-        isinstance(text, str) and text.isascii() and not set(text) & set("\r\n\0")
-        for pair in value.items()
-        for text in pair
+        isinstance(name, str)
+        and isinstance(text, str)
+        and _HEADER_NAME.fullmatch(name) is not None
+        and name.lower() not in _OF_THE_SERVER
+        and text.isascii()
+        and (text.isprintable() or not text)
+        for name, text in value.items()
     )
 
 
 _RULES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "status": ("a status from 200 to 599", _is_status),
-    "headers": ("an object of plain strings", _are_headers),
+    "headers": (f"an object of names and texts for the answer, but {', '.join(_OF_THE_SERVER)}", _are_headers),
     "delay": (f"seconds from 0 to {MAX_DELAY:g}", _is_delay),
     "hold": ("true or false", lambda value: isinstance(value, bool)),
     "drop": ('"before" or "after"', lambda value: value in ("before", "after")),

@@ -18,6 +18,9 @@ from segment_gevent.debugger.app import HANG_UP, App
 
 _LINGER = 1.0
 
+_ANYWHERE = {"0.0.0.0": ("192.0.2.1", "127.0.0.1"), "::": ("2001:db8::1", "::1")}  # noqa: S104 - refused without a token
+"""An address that a server may listen on, and nobody can open; one far away that is nobody's; and the loopback's."""
+
 
 class Handler(WSGIHandler):
     """pywsgi's handler, with `environ[HANG_UP]`."""
@@ -75,6 +78,7 @@ class Server(WSGIServer):
         """The address that clients use, once the server has started; no slash at its end."""
         scheme = "https" if self.ssl_enabled else "http"
         host, port = self.socket.getsockname()[:2]
+        host = _own_address(host) if host in _ANYWHERE else host
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
@@ -83,6 +87,16 @@ class Server(WSGIServer):
             return super().wrap_socket_and_handle(client_socket, address)
         client_socket.close()
         return None
+
+
+def _own_address(listens_on: str) -> str:
+    """This machine's address in the network where its default route goes, or the loopback's; nothing is sent."""
+    there, loopback = _ANYWHERE[listens_on]
+    family = socket.AF_INET6 if ":" in there else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((there, 9))
+        return str(probe.getsockname()[0])
+    return loopback
 
 
 def stop_at_end_of(stream: int, stop: Callable[[], object]) -> None:

@@ -42,3 +42,23 @@ def test_it_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         output, errors = command.communicate(timeout=20)
         assert (command.returncode, output, errors) == (0, "", "")
     assert (tmp_path / "events.db").exists()
+
+
+def test_the_address_that_it_prints_can_be_opened() -> None:
+    """By another device too, where it listens on all addresses; the token comes along."""
+    options = ["--host", "0.0.0.0", "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "segment_gevent", "debugger", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        url = re.search(r"(http://\S+)(/\?token=\S+)", command.stdout.readline())
+        assert url is not None
+        assert "//0.0.0.0" not in url[0]
+        with Connection(url[1]) as connection:
+            assert connection.request("GET", url[2])[0] == 303
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(20) == 0

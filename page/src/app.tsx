@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { follow, go, view, VIEWS, type View } from "./lib/address";
 import * as api from "./lib/api";
-import { addGroup } from "./lib/keys";
+import { useFrameKeys } from "./lib/keys";
 import { armed, connected, heldAnswers, resets, summary } from "./lib/live";
 import { dark, toggleTheme } from "./lib/theme";
 import type { About } from "./lib/types";
@@ -28,18 +28,14 @@ export function App() {
   useEffect(() => {
     document.title = `${TITLES[here]} · Local Segment`;
   }, [here]);
-  useEffect(
-    () =>
-      addGroup({
-        title: "Everywhere",
-        bindings: [
-          ...VIEWS.map((each, place) => ({ keys: [String(place + 1)], words: TITLES[each].toLowerCase(), run: () => to(each) })),
-          { keys: ["t"], words: "dark or light", run: toggleTheme },
-          { keys: ["?"], words: "these keys", run: () => (help.value = true) },
-        ],
-      }),
-    [],
-  );
+  useFrameKeys(() => ({
+    title: "Everywhere",
+    bindings: [
+      ...VIEWS.map((each, place) => ({ keys: [String(place + 1)], words: TITLES[each].toLowerCase(), run: () => to(each) })),
+      { keys: ["t"], words: "dark or light", run: toggleTheme },
+      { keys: ["?"], words: "these keys", run: () => (help.value = true) },
+    ],
+  }));
   const Body = BODIES[here];
   return (
     <>

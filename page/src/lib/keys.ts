@@ -16,8 +16,8 @@ export interface Group {
 /** Those of the view in sight, over those that are always there. */
 export const groups = signal<Group[]>([]);
 
-export function addGroup(group: Group): () => void {
-  groups.value = [...groups.peek(), group];
+function addGroup(group: Group, isBelow: boolean): () => void {
+  groups.value = isBelow ? [group, ...groups.peek()] : [...groups.peek(), group];
   return () => {
     groups.value = groups.peek().filter((each) => each !== group);
   };
@@ -25,7 +25,12 @@ export function addGroup(group: Group): () => void {
 
 /** Keys of a view, from the moment it is in sight: an effect comes later, when keys would still be the last view's. */
 export function useKeys(group: () => Group, inputs: unknown[] = []): void {
-  useLayoutEffect(() => addGroup(group()), inputs);
+  useLayoutEffect(() => addGroup(group(), false), inputs);
+}
+
+/** Keys of the frame, below those of any view, whichever of the two came in sight first. */
+export function useFrameKeys(group: () => Group): void {
+  useLayoutEffect(() => addGroup(group(), true), []);
 }
 
 const isTyping = (target: EventTarget | null): boolean =>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import signal
@@ -15,12 +16,14 @@ import pytest
 from click.testing import CliRunner, Result
 from servers.local_segment import LocalSegment
 from servers.oauth_server import CLIENT_ID, KEY_ID, TokenServer, pem, private_key
+from servers.program import ROOT
 from servers.redis_server import RedisServer, free_port
 from servers.relays import relay_process
 from servers.segment_calls import message
 
 from segment_gevent.cli.app import commands
 from segment_gevent.delivery.outbox.entry import fields
+from segment_gevent.relay.settings import Settings
 
 STREAM, DEAD = "segment:outbox", "{segment:outbox}:dead"
 
@@ -166,3 +169,15 @@ def test_a_relay_sends_with_a_token(redis_server: RedisServer, segment_server: L
             segment_server.wait_for(1)
     (request,) = segment_server.requests()
     assert request["headers"]["Authorization"].startswith("Bearer ")
+
+
+def test_the_page_says_what_the_defaults_are() -> None:
+    """The table of flags in docs/fleet.md, number by number."""
+    page = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `--([\w-]+)` \| ([\d.,]+(?: MiB)?)", page, re.MULTILINE))
+    defaults = {field.name.replace("_", "-"): field.default for field in dataclasses.fields(Settings)}
+    assert told.keys() == defaults.keys() - {"outbox", "options", "host"} | {"listen"}
+    for flag, text in told.items():
+        if flag != "listen":
+            number, _, unit = text.rstrip(",").replace(",", "").partition(" ")
+            assert float(number) * (1 << 20 if unit else 1) == defaults[flag], flag

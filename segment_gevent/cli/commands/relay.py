@@ -10,6 +10,7 @@ import click
 
 from segment_gevent.cli.commands.telling import told
 from segment_gevent.cli.flags import chosen, sending_flags_but
+from segment_gevent.relay.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -22,50 +23,64 @@ Command = TypeVar("Command", bound=Callable[..., object])
     help="The Redis that the option outbox names. [env: SEGMENT_OUTBOX, which other users of the machine can't see]",
 )
 @click.option("--host", default="", metavar="URL", help="Send all there.  [default: the host of each client]")
-@click.option("--workers", type=click.IntRange(1, 1000), default=8, show_default=True, help="Batches at a time.")
+@click.option(
+    "--workers", type=click.IntRange(1, 1000), default=Settings.workers, show_default=True, help="Batches at a time."
+)
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
-    default=800.0,
+    default=Settings.rate,
     show_default=True,
     help="Requests a second to one host, of all relays together.",
 )
 @click.option(
     "--linger",
     type=click.FloatRange(0),
-    default=0.2,
+    default=Settings.linger,
     show_default=True,
     help="Seconds that a message waits for others of its batch.",
 )
 @click.option(
     "--claim-after",
     type=click.FloatRange(0, min_open=True),
-    default=60.0,
+    default=Settings.claim_after,
     show_default=True,
     help="Seconds of a relay's silence after which others take over what it has.",
 )
 @click.option(
     "--max-deliveries",
     type=click.IntRange(1),
-    default=10,
+    default=Settings.max_deliveries,
     show_default=True,
     help="An entry that was handed out more often is a dead letter.",
 )
 @click.option(
-    "--max-bytes", type=click.IntRange(1 << 20), default=64 << 20, show_default=True, help="Bytes in hand, about."
+    "--max-bytes",
+    type=click.IntRange(1 << 20),
+    default=Settings.max_bytes,
+    show_default=True,
+    help="Bytes in hand, about.",
 )
 @click.option(
     "--max-entries",
     type=click.IntRange(0),
-    default=0,
+    default=Settings.max_entries,
     show_default=True,
     help="Past so many entries in the stream the oldest go, counted; 0: none go, and clients are told that it is full.",
 )
 @click.option(
-    "--max-dead", type=click.IntRange(1), default=100_000, show_default=True, help="The same for dead letters."
+    "--max-dead",
+    type=click.IntRange(1),
+    default=Settings.max_dead,
+    show_default=True,
+    help="The same for dead letters.",
 )
 @click.option(
-    "--stop-within", type=click.FloatRange(0), default=20.0, show_default=True, help="Seconds to finish in at SIGTERM."
+    "--stop-within",
+    type=click.FloatRange(0),
+    default=Settings.stop_within,
+    show_default=True,
+    help="Seconds to finish in at SIGTERM.",
 )
 @click.option(
     "--listen",

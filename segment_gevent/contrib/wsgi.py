@@ -91,6 +91,10 @@ class Body:
         if close is not None:
             self._scope.run(close)
 
+    def __del__(self) -> None:
+        # A generator that nobody closed ends as it is let go: what it undoes then it undoes here.
+        self._scope.run(vars(self).clear)
+
 
 def _is_ready(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:
     """Whether no application code makes the body. Such a one is left as it is: a server sends a file by `sendfile`, and

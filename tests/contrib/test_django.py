@@ -13,7 +13,7 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.test.utils import override_settings
 from servers.wsgi import request
 
-from segment_gevent import bind_context
+from segment_gevent import bind_context, bound_context
 from segment_gevent.context import current
 from segment_gevent.contrib.django import settings
 from segment_gevent.contrib.django.middleware import SegmentMiddleware
@@ -71,4 +71,25 @@ def test_the_server_sends_a_file_by_itself() -> None:
         yield b"bound" if current() is not None else b"nothing"
 
     assert list(answered(lambda _request: StreamingHttpResponse(pieces()))) == [b"bound"]
+    assert current() is None
+
+
+def test_a_stream_that_is_broken_off_leaves_nothing_behind() -> None:
+    """What it bound is undone as Django closes it, in the thread that serves the next request."""
+    seen = []
+
+    def pieces() -> Any:
+        try:
+            with bound_context(ip="::1"):
+                yield b"a"
+                yield b"b"
+                yield b"never"
+        finally:
+            seen.append(current() is not None)
+
+    answer = answered(lambda _request: StreamingHttpResponse(pieces()))
+    read = iter(answer)
+    assert (next(read), next(read)) == (b"a", b"b")
+    answer.close()
+    assert seen == [True]
     assert current() is None

@@ -9,13 +9,14 @@ from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
 import bottle
+import flask
 import gevent
 import pytest
 from pyramid.config import Configurator
 from pyramid.response import Response
 from servers.wsgi import Application, call, request
 
-from segment_gevent import Client, ValidationError, bind_context, bind_user
+from segment_gevent import Client, ValidationError, bind_context, bind_user, bound_context
 from segment_gevent.context import current
 from segment_gevent.contrib.wsgi import SegmentMiddleware
 from segment_gevent.testing import RecordingTransport
@@ -110,6 +111,61 @@ def test_an_exception_leaves_nothing_behind() -> None:
         with pytest.raises(KeyError):
             call(SegmentMiddleware(app), request(**VISITOR))
         assert current() is None
+
+
+def pieces() -> Iterator[bytes]:
+    with bound_context(ip="::1"):
+        yield b"a"
+        yield b"b"
+        yield b"never"
+
+
+def plainly(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+    start_response("200 OK", [])
+    return pieces()
+
+
+def written(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+    """By the callable that start_response returns, too."""
+    write = start_response("200 OK", [])
+    with bound_context(ip="::2"):
+        write(b"0")
+    return pieces()
+
+
+def by_flask() -> Application:
+    app = flask.Flask("shop")
+    app.add_url_rule("/", "plain", lambda: flask.Response(pieces()))
+    app.add_url_rule("/context", "context", lambda: flask.Response(flask.stream_with_context(pieces())))
+    return app
+
+
+@pytest.mark.parametrize("read", [0, 2], ids=["nothing", "two pieces"])
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "let go"])
+@pytest.mark.parametrize(
+    ("app", "environ"),
+    [
+        pytest.param(plainly, request(), id="plain"),
+        pytest.param(written, request(), id="write"),
+        pytest.param(by_flask(), request("/"), id="flask"),
+        pytest.param(by_flask(), request("/context"), id="flask, with its context"),
+        pytest.param(by_flask(), request("/", REQUEST_METHOD="HEAD"), id="HEAD"),
+    ],
+)
+def test_a_body_that_is_broken_off_leaves_nothing_behind(
+    app: Application, environ: dict[str, Any], read: int, is_closed: bool
+) -> None:
+    """What it bound is undone under the request's bindings, in the thread that serves the next request."""
+    body = SegmentMiddleware(app)(dict(environ), lambda *_: lambda _data: None)
+    begun = iter(body)
+    for _ in range(read):
+        next(begun, None)
+        assert current() is None
+    if is_closed:
+        body.close()  # type: ignore[attr-defined]  # as a server does
+        assert current() is None
+    del body, begun
+    assert current() is None
 
 
 def test_requests_at_the_same_time_see_their_own(shop: Shop) -> None:

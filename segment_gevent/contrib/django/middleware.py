@@ -32,6 +32,8 @@ class SegmentMiddleware:
         # The server sends a file by itself; an asynchronous body has greenlets of its own kind.
         if response.streaming and getattr(response, "file_to_stream", None) is None and not response.is_async:
             response.streaming_content = Body(scope, response.streaming_content)
+            # By this Django closes the stream itself: it asks the map that it makes of the Body for no close.
+            response.close = partial(scope.run, response.close)
         return response
 
 

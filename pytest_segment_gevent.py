@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def segment_events() -> Iterator[SegmentEvents]:
-    """The events that the test makes, of every client; nothing is sent. See `segment_gevent.testing.SegmentEvents`."""
+    """The events that the test makes, of every client; nothing is sent. See `segment_gevent.testing.SegmentEvents`.
+
+    The test begins with nothing bound, and what it binds is gone with it.
+    """
+    from segment_gevent import clear_context
     from segment_gevent.testing import recorded
 
     with recorded() as events:
+        clear_context()
         yield events
 
 

@@ -37,7 +37,7 @@ class Recorder(Disabled):
 def recorded() -> Iterator[SegmentEvents]:
     """In the block, what every client is called with goes into the events, and nowhere else. Never switches.
 
-    Without a default client one is made, which is disabled after the block.
+    Without a default client one is made, which is disabled after the block. What the block binds is gone after it.
 
     >>> with recorded() as events:
     ...     segment.track(user_id="ilya", event="Order Completed", properties={"total": 30})
@@ -48,7 +48,7 @@ def recorded() -> Iterator[SegmentEvents]:
     if segment.default_client is None:
         segment.initialize("segment-events", enabled=False)
     events = SegmentEvents()
-    with Diversion(Recorder(events)):
+    with segment.bound_context(), Diversion(Recorder(events)):
         yield events
 
 

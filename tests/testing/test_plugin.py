@@ -40,6 +40,32 @@ def test_the_fixture_has_the_tests_own_events(shop: pytest.Pytester) -> None:
     shop.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
 
 
+def test_a_test_begins_with_nothing_bound(shop: pytest.Pytester) -> None:
+    """Neither what a test with the fixture bound, nor what one without it did."""
+    shop.makepyfile(
+        """
+        import segment_gevent as segment
+        import shop
+
+        def test_one(segment_events):
+            segment.bind_user("olga", session_id="visitor-17")
+            segment.bind_context(ip="::1")
+
+        def test_two():
+            segment.bind_context(locale="de")
+
+        def test_three(segment_events):
+            shop.order(30)
+            assert segment_events.tracked(user_id="ilya", session_id=None, context__ip=None, context__locale=None)
+
+        def test_four():
+            from segment_gevent.context import current
+            assert current().fields == {"locale": "de"}
+        """
+    )
+    shop.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist").assert_outcomes(passed=4)
+
+
 def test_a_failure_shows_the_difference_and_the_events(shop: pytest.Pytester) -> None:
     """In full, in a section of the report."""
     shop.makepyfile(

@@ -392,6 +392,11 @@ class Diversion:
             self._back.pop()()
 
 
+def is_diverted() -> bool:
+    """Whether a block runs in which no client needs a write key."""
+    return bool(_diversions)
+
+
 # What few clients need is imported where one does: the package's import is the application's start.
 
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from segment_gevent.analytics.client import Client, OnError
 from segment_gevent.analytics.version import VERSION
+from segment_gevent.client import is_diverted
 
 __all__ = ["VERSION", "Client", "alias", "flush", "group", "identify", "join", "page", "screen", "shutdown", "track"]
 
@@ -54,11 +55,19 @@ _SETTINGS = [name for name in vars(Client.DefaultConfig) if name in globals() an
 def _default() -> Client:
     global default_client
     if default_client is None:
+        if not write_key and is_diverted():
+            return _without_key()
         settings: Mapping[str, object] = globals()
         made = Client(**{name: settings[name] for name in _SETTINGS})  # type: ignore[arg-type]
         if default_client is None:  # another thread may have been first
             default_client = made
     return default_client
+
+
+@cache
+def _without_key() -> Client:
+    """For tests that record or refuse all calls; no client of the application's, so that a key given later counts."""
+    return Client("segment-events", enabled=False)
 
 
 def _of_default(method: Callable[Concatenate[Client, P], R]) -> Callable[P, R]:

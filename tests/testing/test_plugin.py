@@ -66,6 +66,43 @@ def test_a_test_begins_with_nothing_bound(shop: pytest.Pytester) -> None:
     shop.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist").assert_outcomes(passed=4)
 
 
+def test_the_official_surface_needs_no_write_key(pytester: pytest.Pytester) -> None:
+    """Its module is recorded, and a client of its own with any key; after the block the module is as it was."""
+    pytester.makepyfile(
+        """
+        import pytest
+        import segment_gevent.analytics as analytics
+        from segment_gevent.testing import disabled, recorded
+
+        @pytest.mark.parametrize("key", [None, ""])
+        def test_one(segment_events, key):
+            analytics.write_key = key
+            taken, message = analytics.track("ilya", "Order Completed", {"total": 30})
+            analytics.flush()
+            assert taken
+            assert segment_events.tracked("Order Completed", user_id="ilya", message_id=message["messageId"])
+            analytics.Client("any").identify("ilya", {"plan": "free"})
+            assert segment_events.identified("ilya", traits__plan="free")
+            assert analytics.default_client is None
+
+        def test_two():
+            with disabled():
+                assert not analytics.track("ilya", "Order Completed")[0]
+
+        def test_three():
+            analytics.write_key = None
+            with pytest.raises(AssertionError):
+                analytics.track("ilya", "Order Completed")
+            analytics.write_key = "key"
+            with recorded() as events:
+                analytics.track("ilya", "Order Completed")
+            assert events.tracked(user_id="ilya")
+            assert analytics.default_client.write_key == "key"
+        """
+    )
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist").assert_outcomes(passed=4)
+
+
 def test_a_failure_shows_the_difference_and_the_events(shop: pytest.Pytester) -> None:
     """In full, in a section of the report."""
     shop.makepyfile(

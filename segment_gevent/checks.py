@@ -27,7 +27,8 @@ class LeftOut(str):
     __slots__ = ()
 
 
-def _wrong(name: str, wants: str, value: object) -> ConfigError:
+def wrong(name: str, wants: str, value: object) -> ConfigError:
+    """The error that says so."""
     return ConfigError(f"{name} must be {wants}, not {_shown(value)}")
 
 
@@ -39,7 +40,7 @@ def _shown(value: object) -> str:
 
 def switch(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise _wrong(name, "True or False", value)
+        raise wrong(name, "True or False", value)
     return value
 
 
@@ -53,7 +54,7 @@ def count(least: int, most: int | None = None) -> Callable[[str, object], int]:
             or value < least
             or (most is not None and value > most)
         ):
-            raise _wrong(name, wants, value)
+            raise wrong(name, wants, value)
         return value
 
     return keep
@@ -67,14 +68,14 @@ def seconds(name: str, value: object) -> float:
     """
     amount = value.total_seconds() if isinstance(value, timedelta) else value
     if not isinstance(amount, int | float) or isinstance(amount, bool) or not 0 <= amount <= sys.float_info.max:
-        raise _wrong(name, "a number of seconds or a timedelta, not negative", value)
+        raise wrong(name, "a number of seconds or a timedelta, not negative", value)
     return float(amount)
 
 
 def some_seconds(name: str, value: object) -> float:
     amount = seconds(name, value)
     if amount == 0:
-        raise _wrong(name, "more than 0 seconds", value)
+        raise wrong(name, "more than 0 seconds", value)
     return amount
 
 
@@ -94,7 +95,7 @@ def connect_and_read(name: str, value: object) -> tuple[float, float]:
 def level(name: str, value: object) -> int:
     level = logging.getLevelName(value.upper()) if isinstance(value, str) else value
     if not isinstance(level, int) or isinstance(level, bool):
-        raise _wrong(name, "a level of the logging module", value)
+        raise wrong(name, "a level of the logging module", value)
     return level
 
 
@@ -102,7 +103,7 @@ def write_key(name: str, value: object) -> str:
     if value is None:
         return ""  # whether that is an error depends on `enabled`: Options says so
     if not isinstance(value, str):
-        raise _wrong(name, "the write key, a string", value)
+        raise wrong(name, "the write key, a string", value)
     if not value or not value.isprintable() or " " in value:
         raise ConfigError(f"{name} must be the write key: a string that is not empty and holds no white space")
     return value
@@ -113,7 +114,7 @@ def address(name: str, value: object) -> str:
 
     wants = "an http:// or https:// address such as https://api.segment.io"
     if not isinstance(value, str):
-        raise _wrong(name, wants, value)
+        raise wrong(name, wants, value)
     is_left_out = isinstance(value, LeftOut)  # `region` may choose another
     value = value if is_left_out else str(value)
     try:
@@ -130,7 +131,7 @@ def address(name: str, value: object) -> str:
 
 def outbox(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong(name, "a Redis URL, a string", value)
+        raise wrong(name, "a Redis URL, a string", value)
     if value:
         from segment_gevent.redis_url import parse  # which most clients do without
 
@@ -142,7 +143,7 @@ def text(name: str, value: object) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str):
-        raise _wrong(name, "a string", value)
+        raise wrong(name, "a string", value)
     return value
 
 
@@ -157,7 +158,7 @@ def proxies(name: str, value: object) -> Mapping[str, str] | None:
     if value is None:
         return None
     if not isinstance(value, Mapping) or not all(isinstance(part, str) for pair in value.items() for part in pair):
-        raise _wrong(name, "a mapping of scheme to proxy URL, both strings", value)
+        raise wrong(name, "a mapping of scheme to proxy URL, both strings", value)
     return dict(value)
 
 
@@ -166,7 +167,7 @@ def ca_bundle(name: str, value: object) -> bool | str | None:
         value = os.fspath(value)
     if value is None or isinstance(value, bool | str):
         return value
-    raise _wrong(name, "True, False or the path of a CA bundle", value)
+    raise wrong(name, "True, False or the path of a CA bundle", value)
 
 
 def one_of(*words: str) -> Callable[[str, object], str]:
@@ -174,7 +175,7 @@ def one_of(*words: str) -> Callable[[str, object], str]:
 
     def keep(name: str, value: object) -> str:
         if not isinstance(value, str):
-            raise _wrong(name, wants, value)
+            raise wrong(name, wants, value)
         if value not in words:
             raise ConfigError(f"{name} must be {wants}")
         return str(value)
@@ -184,13 +185,13 @@ def one_of(*words: str) -> Callable[[str, object], str]:
 
 def durable(name: str, value: object) -> bool | str:
     if not isinstance(value, bool) and value != "sync":
-        raise _wrong(name, 'True, False or "sync"', value)
+        raise wrong(name, 'True, False or "sync"', value)
     return value
 
 
 def share(name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise _wrong(name, "a number from 0 to 1", value)
+        raise wrong(name, "a number from 0 to 1", value)
     return float(value)
 
 
@@ -198,19 +199,19 @@ def values(name: str, value: object) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _wrong(name, "a mapping such as a dict", value)
+        raise wrong(name, "a mapping such as a dict", value)
     return dict(value)
 
 
 def hook(name: str, value: object) -> BeforeSend | None:
     if value is not None and not callable(value):
-        raise _wrong(name, "a function of a message that returns a message or None", value)
+        raise wrong(name, "a function of a message that returns a message or None", value)
     return cast("BeforeSend | None", value)
 
 
 def transport(name: str, value: object) -> Transport | None:
     if value is not None and not (callable(getattr(value, "send", None)) and callable(getattr(value, "close", None))):
-        raise _wrong(name, "an object with send(body, headers) and close()", value)
+        raise wrong(name, "an object with send(body, headers) and close()", value)
     return cast("Transport | None", value)
 
 

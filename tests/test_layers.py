@@ -58,6 +58,9 @@ OPEN_TO_THE_RECORDER = {("testing.recorder", "client"), ("testing.recorder", "de
 # And the official client's surface, which needs no write key in a test that records.
 OPEN_TO_THE_DROP_IN = {("analytics", "client")}
 
+# And the integrations, whose arguments are checked as the options are.
+OPEN_TO_CONTRIB = {("contrib.arguments", "checks")}
+
 # And the relay, which sends what a client does by the same machinery, and reads what a client's outbox wrote.
 OPEN_TO_THE_RELAY = {
     ("relay.carrier", "counters"),
@@ -72,7 +75,7 @@ OPEN_TO_THE_RELAY = {
     ("relay.worker", "delivery.sender"),
 }
 
-OPEN_BY_NAME = OPEN_TO_THE_COMMAND | OPEN_TO_THE_RECORDER | OPEN_TO_THE_DROP_IN | OPEN_TO_THE_RELAY
+OPEN_BY_NAME = OPEN_TO_THE_COMMAND | OPEN_TO_THE_RECORDER | OPEN_TO_THE_DROP_IN | OPEN_TO_CONTRIB | OPEN_TO_THE_RELAY
 
 # An option's type, which no import at run time needs.
 TYPES_FROM_ABOVE = {("options", "delivery.transport"), ("checks", "delivery.transport")}

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import flask
 
-from segment_gevent.contrib.configured import initialize
+from segment_gevent.contrib import arguments, configured
 from segment_gevent.contrib.wsgi import SegmentMiddleware
 from segment_gevent.events.message import Id
 
@@ -43,9 +43,12 @@ class Segment:
 
     def init_app(self, app: flask.Flask) -> None:
         """Read the configuration, and bind what each request tells; raises as the constructor."""
-        initialize(app.config.get("SEGMENT_WRITE_KEY"), app.config.get("SEGMENT_OPTIONS"))
-        requests = {"user": self._user_id, **app.config.get("SEGMENT_REQUESTS", {})}
-        app.wsgi_app = SegmentMiddleware(app.wsgi_app, **requests)  # type: ignore[method-assign]
+        if not isinstance(app, flask.Flask):
+            raise arguments.wrong("app", "a Flask application", app)
+        configured.initialize(app.config.get("SEGMENT_WRITE_KEY"), app.config.get("SEGMENT_OPTIONS"))
+        with configured.of_settings("SEGMENT_REQUESTS"):
+            requests = {"user": self._user_id, **configured.requests(app.config.get("SEGMENT_REQUESTS"))}
+            app.wsgi_app = SegmentMiddleware(app.wsgi_app, **requests)  # type: ignore[method-assign]
         app.extensions["segment_gevent"] = self
 
     def user_loader(self, function: UserLoader) -> UserLoader:
@@ -53,7 +56,7 @@ class Segment:
 
         It is called within the request, where `flask.session` and the like can be used, and returns None for nobody.
         """
-        self._load_user = function
+        self._load_user = arguments.function("user_loader", function, "a function that returns an id or None")
         return function
 
     def _user_id(self, environ: object) -> Id | None:  # noqa: ARG002 - Flask has the request at hand

@@ -7,12 +7,16 @@ those are trusted who appended; what stands before that was written by the visit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, TypeAlias
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, TypeAlias, cast
 
 from segment_gevent import ConfigError
+from segment_gevent.contrib.arguments import token, wrong
 
 Address: TypeAlias = "IPv4Address | IPv6Address"
+Network: TypeAlias = "IPv4Network | IPv6Network"
+
+_WANTED = "a number from 0 on, or networks such as '10.0.0.0/8'"
 
 _APPENDED = "HTTP_X_FORWARDED_FOR"
 # Proxies that are looked through: a header of 8 KB names up to 1,000, each of which costs a microsecond.
@@ -29,15 +33,15 @@ class Proxies:
             which the nearest proxy must set in every request.
 
     Raises:
-        ConfigError: `trusted` is neither.
+        ConfigError: `trusted` is neither, or `header` is no name; the text calls them as `SegmentMiddleware` does.
     """
 
     def __init__(self, trusted: int | str | Iterable[str] = 0, header: str = "X-Forwarded-For") -> None:
-        self._key = "HTTP_" + header.upper().replace("-", "_")
-        self._count = trusted if isinstance(trusted, int) else 0
-        if self._count < 0:
-            raise ConfigError(f"trusted_proxies must be a number from 0 on, or networks, not {trusted!r}")
-        self._networks = [] if isinstance(trusted, int) else _networks(trusted)
+        named = token("client_header", header, "the name of a header")
+        self._key = "HTTP_" + named.upper().replace("-", "_")
+        is_count = isinstance(trusted, int) and not isinstance(trusted, bool)
+        self._count = cast("int", trusted) if is_count else 0
+        self._networks = [] if is_count and self._count >= 0 else _networks(trusted)
 
     def visitor(self, environ: Mapping[str, Any]) -> str:
         """The visitor's address, "" where none can be told."""
@@ -74,11 +78,20 @@ class Proxies:
         return address is not None and any(address in network for network in self._networks)
 
 
-def _networks(trusted: str | Iterable[str]) -> list[Any]:
+def _networks(trusted: object) -> list[Network]:
+    networks = [trusted] if isinstance(trusted, str) else trusted
+    if isinstance(networks, bytes) or not isinstance(networks, Iterable):
+        raise wrong("trusted_proxies", _WANTED, trusted)
+    return [_network(each) for each in networks]
+
+
+def _network(given: object) -> Network:
+    if not isinstance(given, str | IPv4Network | IPv6Network):  # of a number `ip_network` makes one, too
+        raise wrong("trusted_proxies", _WANTED, given)
     try:
-        return [ip_network(each) for each in ([trusted] if isinstance(trusted, str) else trusted)]
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"trusted_proxies must be a number, or networks such as '10.0.0.0/8': {error}") from None
+        return ip_network(given)
+    except ValueError as error:
+        raise ConfigError(f"trusted_proxies must be {_WANTED}: {error}") from None
 
 
 def _address(text: str) -> Address | None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
-from segment_gevent import ConfigError
 from segment_gevent.context import Scope, WhoseId
+from segment_gevent.contrib.arguments import some_of, token
 from segment_gevent.contrib.proxies import Proxies
 
 FIELDS = ("ip", "userAgent", "page", "locale", "campaign")
@@ -50,9 +50,9 @@ class Reader:
         anonymous_id_cookie: str | None = ANONYMOUS_ID_COOKIE,
         fields: Iterable[str] = FIELDS,
     ) -> None:
-        wanted = list(fields)
-        if unknown := set(wanted) - set(FIELDS):
-            raise ConfigError(f"fields must be some of {', '.join(FIELDS)}, not {', '.join(map(repr, unknown))}")
+        wanted = some_of(FIELDS, "fields", fields)
+        if anonymous_id_cookie is not None:
+            token("anonymous_id_cookie", anonymous_id_cookie, "the name of a cookie, or None")
         self._proxies = Proxies(trusted_proxies, client_header)
         readers: dict[str, Callable[[Environ], Any]] = {
             "ip": self._proxies.visitor,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segment_gevent.context import Scope
+from segment_gevent.contrib.arguments import function
 from segment_gevent.contrib.visit import ANONYMOUS_ID_COOKIE, FIELDS, Reader
 from segment_gevent.events.message import Id
 
@@ -54,8 +55,10 @@ class SegmentMiddleware:
         fields: Iterable[str] = FIELDS,
         user: Callable[[WSGIEnvironment], Id | None] | None = None,
     ) -> None:
-        self._app = app
-        self._user = user
+        self._app = function("app", app, "a WSGI application")
+        self._user = (
+            None if user is None else function("user", user, "a function of the environ that returns an id or None")
+        )
         self._reader = Reader(
             trusted_proxies=trusted_proxies,
             client_header=client_header,

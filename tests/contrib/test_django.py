@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as project
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
+from django.core.management.base import CommandError
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.test.utils import override_settings
 from servers.wsgi import request
@@ -16,6 +17,7 @@ from servers.wsgi import request
 from segment_gevent import bind_context, bound_context
 from segment_gevent.context import current
 from segment_gevent.contrib.django import settings
+from segment_gevent.contrib.django.management.commands.segment_check import Command
 from segment_gevent.contrib.django.middleware import SegmentMiddleware
 
 if not project.configured:  # once a process, as Django has it; each test says what it needs
@@ -44,6 +46,43 @@ def test_traits_that_are_nowhere_are_said_to_be_the_settings() -> None:
         settings.login_traits()
     with override_settings(SEGMENT_LOGIN_TRAITS=dict):
         assert settings.login_traits() is dict
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (
+            {"SEGMENT_REQUESTS": {"trusted_proxies": True}},
+            "SEGMENT_REQUESTS: trusted_proxies must be .*, not bool True",
+        ),
+        ({"SEGMENT_REQUESTS": {"client_header": 5}}, "SEGMENT_REQUESTS: client_header must be .*, not int 5"),
+        ({"SEGMENT_REQUESTS": {"user": 5}}, "SEGMENT_REQUESTS: .*user"),
+        ({"SEGMENT_REQUESTS": 5}, "SEGMENT_REQUESTS must be a dict of options, not int 5"),
+        ({"SEGMENT_LOGIN_TRAITS": 5}, "SEGMENT_LOGIN_TRAITS must be a function of a user, .*, not int 5"),
+        ({"SEGMENT_LOGIN_TRAITS": "os.sep"}, "SEGMENT_LOGIN_TRAITS must be a function of a user, .*, not str"),
+    ],
+    ids=str,
+)
+def test_the_check_reports_a_wrong_setting(wrong: dict[str, Any], text: str) -> None:
+    """By its name, the argument's, and the value's type; in a line, without a traceback."""
+    with override_settings(**wrong), pytest.raises(CommandError, match=f"^{text}"):
+        Command().handle()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"SEGMENT_WRITE_KEY": 5}, "SEGMENT_WRITE_KEY must be the write key, a string, not int 5"),
+        ({"SEGMENT_OPTIONS": 5}, "SEGMENT_OPTIONS must be a dict of options, not int 5"),
+    ],
+    ids=str,
+)
+def test_a_setting_of_a_wrong_type_is_named(wrong: dict[str, Any], text: str) -> None:
+    """When the project starts."""
+    with override_settings(**wrong), pytest.raises(ImproperlyConfigured, match=f"^{text}"):
+        settings.initialize()
+    with override_settings(SEGMENT_LOGIN_TRAITS=5), pytest.raises(ImproperlyConfigured, match="not int 5"):
+        settings.has_login_traits()
 
 
 def answered(view: Any) -> Any:

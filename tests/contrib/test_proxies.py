@@ -58,7 +58,9 @@ def test_a_proxy_that_sets_no_header_has_made_the_request_itself() -> None:
     assert Proxies(1, "X-Real-IP").visitor({"REMOTE_ADDR": "10.0.0.1"}) == "10.0.0.1"
 
 
-@pytest.mark.parametrize("trusted", [-1, "everybody", ["10.0.0.1/8"], None])
+@pytest.mark.parametrize(
+    "trusted", [-1, "everybody", ["10.0.0.1/8"], None, True, False, 1.5, b"10.0.0.0/8", [7], [None]]
+)
 def test_what_names_no_proxies_is_refused(trusted: Any) -> None:
     """Where it is said, and not with the first request."""
     with pytest.raises(ConfigError, match="trusted_proxies must be a number"):

@@ -16,7 +16,7 @@ from pyramid.config import Configurator
 from pyramid.response import Response
 from servers.wsgi import Application, call, request
 
-from segment_gevent import Client, ValidationError, bind_context, bind_user, bound_context
+from segment_gevent import Client, ConfigError, ValidationError, bind_context, bind_user, bound_context
 from segment_gevent.context import current
 from segment_gevent.contrib.wsgi import SegmentMiddleware
 from segment_gevent.testing import RecordingTransport
@@ -191,6 +191,35 @@ def test_a_body_that_runs_no_code_is_handed_on_as_it_is(body: Iterable[bytes]) -
     served = SegmentMiddleware(lambda environ, start_response: body)
     environ = {**request(), "wsgi.file_wrapper": FileWrapper}
     assert served(environ, lambda *_: None) is body
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"app": 5}, "app must be a WSGI application, not int 5"),
+        ({"user": 5}, "user must be a function of the environ that returns an id or None, not int 5"),
+        ({"user": "ilya"}, "user must be a function .*, not str"),
+        ({"user": ""}, "user must be a function .*, not str"),
+        ({"trusted_proxies": True}, "trusted_proxies must be a number from 0 on, or networks .*, not bool True"),
+        ({"trusted_proxies": 1.0}, "trusted_proxies must be .*, not float 1.0"),
+        ({"client_header": None}, "client_header must be the name of a header, not NoneType"),
+        ({"client_header": 5}, "client_header must be .*, not int 5"),
+        ({"client_header": ""}, "client_header must be the name of a header: letters"),
+        ({"client_header": "X Real IP"}, "client_header must be the name of a header: letters"),
+        ({"anonymous_id_cookie": True}, "anonymous_id_cookie must be the name of a cookie, or None, not bool True"),
+        ({"anonymous_id_cookie": b"id"}, "anonymous_id_cookie must be .*, not bytes"),
+        ({"anonymous_id_cookie": ""}, "anonymous_id_cookie must be the name of a cookie, or None: letters"),
+        ({"anonymous_id_cookie": "a;b"}, "anonymous_id_cookie must be the name of a cookie, or None: letters"),
+        ({"fields": None}, "fields must be some of .*, in a list or the like, not NoneType"),
+        ({"fields": "ip"}, "fields must be some of .*, in a list or the like, not str"),
+        ({"fields": [{}]}, "fields must be some of ip, userAgent, page, locale, campaign, not dict"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_an_error_at_once(arguments: dict[str, Any], text: str) -> None:
+    """And not with the first request, or with every one; it names the argument and the value's type."""
+    with pytest.raises(ConfigError, match=f"^{text}"):
+        SegmentMiddleware(**{"app": call, **arguments})
 
 
 def test_the_user_is_asked_for_by_the_calls_that_need_one(make_client: Callable[..., Client]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import conf
@@ -10,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from segment_gevent import ConfigError
-from segment_gevent.contrib import configured
+from segment_gevent.contrib import arguments, configured
 from segment_gevent.contrib.visit import Reader
 
 Traits = Callable[[Any], dict[str, Any]]
@@ -22,12 +23,8 @@ def initialize() -> None:
     Raises:
         ImproperlyConfigured: an option is unknown, or has a wrong type or value.
     """
-    try:
-        configured.initialize(
-            getattr(conf.settings, "SEGMENT_WRITE_KEY", None), getattr(conf.settings, "SEGMENT_OPTIONS", None)
-        )
-    except (ConfigError, TypeError) as error:
-        raise ImproperlyConfigured(f"SEGMENT_WRITE_KEY, SEGMENT_OPTIONS: {error}") from error
+    with _improper():
+        configured.initialize(_setting("SEGMENT_WRITE_KEY"), _setting("SEGMENT_OPTIONS"))
 
 
 def reader() -> Reader:
@@ -36,15 +33,20 @@ def reader() -> Reader:
     Raises:
         ImproperlyConfigured: an option is unknown, or has a wrong type or value.
     """
-    try:
-        return Reader(**getattr(conf.settings, "SEGMENT_REQUESTS", {}))
-    except (ConfigError, TypeError) as error:
-        raise ImproperlyConfigured(f"SEGMENT_REQUESTS: {error}") from error
+    with _improper(), configured.of_settings("SEGMENT_REQUESTS"):
+        return Reader(**configured.requests(_setting("SEGMENT_REQUESTS")))
 
 
 def has_login_traits() -> bool:
-    """Whether a function is named; it is not looked for, since its module may want models, which are not there yet."""
-    return bool(getattr(conf.settings, "SEGMENT_LOGIN_TRAITS", None))
+    """Whether a function is named; it is not looked for, since its module may want models, which are not there yet.
+
+    Raises:
+        ImproperlyConfigured: what is there names none.
+    """
+    given = _setting("SEGMENT_LOGIN_TRAITS")
+    if not isinstance(given, str | None):
+        _callable(given)
+    return bool(given)
 
 
 def login_traits() -> Traits:
@@ -53,9 +55,28 @@ def login_traits() -> Traits:
     Raises:
         ImproperlyConfigured: there is none of that path.
     """
+    given = _setting("SEGMENT_LOGIN_TRAITS")
     try:
-        given = conf.settings.SEGMENT_LOGIN_TRAITS
-        found: Traits = import_string(given) if isinstance(given, str) else given
+        found = import_string(given) if isinstance(given, str) else given
     except ImportError as error:
         raise ImproperlyConfigured(f"SEGMENT_LOGIN_TRAITS: {error}") from error
-    return found
+    return _callable(found)
+
+
+def _callable(found: Any) -> Traits:
+    with _improper():
+        traits: Traits = arguments.function("SEGMENT_LOGIN_TRAITS", found, "a function of a user, or its dotted path")
+        return traits
+
+
+def _setting(name: str) -> Any:
+    return getattr(conf.settings, name, None)
+
+
+@contextmanager
+def _improper() -> Iterator[None]:
+    """In the block, what is wrong with a setting is told by Django's own error."""
+    try:
+        yield
+    except (ConfigError, TypeError) as error:
+        raise ImproperlyConfigured(str(error)) from error

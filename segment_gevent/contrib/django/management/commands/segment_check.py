@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import segment_gevent as segment
@@ -22,9 +23,12 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         Raises:
             CommandError: nothing was sent, and why.
         """
-        settings.reader()
-        if settings.has_login_traits():
-            settings.login_traits()
+        try:
+            settings.reader()
+            if settings.has_login_traits():
+                settings.login_traits()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         client = segment.default_client
         if client is None:
             raise CommandError("there is no client: set SEGMENT_WRITE_KEY, and have the application in INSTALLED_APPS")

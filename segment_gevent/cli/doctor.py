@@ -40,8 +40,7 @@ def examined(given: Mapping[str, Any], *, app: str | None, patches: bool, networ
         load(app)
     client = segment_gevent.default_client or any_client()
     of_client = {} if client is None else vars(client.options)
-    options, problem = usable({**of_client, **given})
-    facts = process_facts(options, problem, is_application=app is not None, opens_files=True)
+    facts = process_facts(*usable({**of_client, **given}), is_application=app is not None, opens_files=True)
     return examine(with_ways(facts, within) if network else facts)
 
 

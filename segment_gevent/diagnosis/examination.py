@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from segment_gevent.client import Client, clients
 from segment_gevent.delivery import lifecycle
@@ -17,6 +17,9 @@ from segment_gevent.diagnosis.finding import Finding
 from segment_gevent.diagnosis.report import Diagnosis
 from segment_gevent.errors import ConfigError
 from segment_gevent.options import Options
+
+OF_THE_WAY = frozenset({"host", "region", "proxies", "verify"})
+"""Options without which another server would be reached, or by another way."""
 
 
 def diagnose(client: Client | None, *, network: bool, within: float) -> Diagnosis:
@@ -36,32 +39,64 @@ def any_client() -> Client | None:
     return next(iter(clients()), None)
 
 
-def usable(given: Mapping[str, Any]) -> tuple[Options, str]:
-    """The options that are given, and ""; where they raise, those that can be used each by itself, and the error."""
+class Usable(NamedTuple):
+    """What can be used of options that were given."""
+
+    options: Options
+    problem: str = ""
+    """Why they can't be used as they were given."""
+    refused: frozenset[str] = frozenset()
+    """The names of those that `options` are without."""
+
+
+def usable(given: Mapping[str, Any]) -> Usable:
+    """The options that are given; where they raise, those that can be used each by itself."""
     try:
-        return Options(**given), ""
+        return Usable(Options(**given))
     except ConfigError as error:
         problem = str(error)
-    good: dict[str, Any] = {}
-    for name, value in [*given.items()] * 2:  # twice: one may make up for what the environment has
-        try:
-            Options(**{**good, name: value, "enabled": False})
-        except ConfigError:
-            continue
-        good[name] = value
+    good = _in_place_of_the_environments()
+    refused = set(good)
+    for name, value in given.items():
+        if _are_accepted({**good, name: value}):
+            good[name] = value
+            refused.discard(name)
+        else:
+            refused.add(name)
+    return Usable(Options(**{**good, "enabled": False}), problem, frozenset(refused))
+
+
+def _in_place_of_the_environments() -> dict[str, Any]:
+    """Of the options that the environment has, those that are refused, each with what serves in its place."""
+    instead = {"api_key": "unknown", "host": "https://api.segment.io", "outbox": ""}
+    return {
+        name: value
+        for name, value in instead.items()
+        if not _are_accepted({other: instead[other] for other in instead if other != name})
+    }
+
+
+def _are_accepted(options: Mapping[str, Any]) -> bool:
     try:
-        return Options(**{**good, "enabled": False}), problem
-    except ConfigError:  # of the environment's
-        return Options("unknown", host="https://api.segment.io", **{**good, "enabled": False}), problem
+        Options(**{**options, "enabled": False})
+    except ConfigError:
+        return False
+    return True
 
 
 def process_facts(
-    options: Options, problem: str = "", *, is_application: bool = True, opens_files: bool = False
+    options: Options,
+    problem: str = "",
+    refused: frozenset[str] = frozenset(),
+    *,
+    is_application: bool = True,
+    opens_files: bool = False,
 ) -> Facts:
     """Facts of the process and its files; imports neither ssl nor requests.
 
     Args:
         problem: why the options that were meant can't be used.
+        refused: the names of those that can't.
         is_application: whether the application runs in this process.
         opens_files: whether to look into the spool's files, which blocks.
     """
@@ -69,6 +104,7 @@ def process_facts(
     return Facts(
         options=options,
         problem=problem,
+        refused=refused,
         patching=gathering.patching.patching(is_application=is_application),  # first: what follows imports
         loop=gathering.loop.loop(),
         server=gathering.server.server(),
@@ -93,6 +129,8 @@ def with_ways(facts: Facts, within: float) -> Facts:
     except Exception as error:  # as requests 2.32.3 where the process was patched after urllib3's import
         words = f"requests cannot be imported: {type(error).__name__}: {error}"
         return replace(facts, journeys=(Journey(options.host, failure="transport", words=words),))
+    if untried := facts.refused & OF_THE_WAY:
+        return replace(facts, untried=tuple(sorted(untried)))
     ways: list[Journey] = [journey.travel(f"{options.host}/v1/batch", options, purpose="events", within=within)]
     oauth = facts.oauth
     if oauth is not None and not oauth.problem:
@@ -126,6 +164,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
         yield from checks.spool.findings(facts.spool)
     yield from checks.proxies.findings(facts.proxies)
     yield from checks.trust.findings(facts.trust)
+    yield from checks.reaching.of_untried(facts.untried)
     for journey in facts.journeys:
         yield from checks.reaching.findings(journey, facts.trust)
     yield from checks.clock.findings(facts.journeys)

@@ -246,6 +246,10 @@ class Facts:
     options: Options
     problem: str = ""
     """Why the options that were given can't be used; then `options` are those of them that can."""
+    refused: frozenset[str] = frozenset()
+    """The names of the others."""
+    untried: tuple[str, ...] = ()
+    """Those of them for whose lack no way to a server was tried."""
     is_initialized: bool = True
     others: int = 0
     """Clients of the process besides the one whose options these are."""

@@ -87,6 +87,29 @@ def test_options_that_raise_are_a_finding() -> None:
     assert levels["key-placeholder"] == "error"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("--host", "api.example.org"), {}),
+        (("--host", "api.example.org"), {"SEGMENT_HOST": "SERVER"}),
+        ((), {"SEGMENT_HOST": "api.example.org"}),
+    ],
+    ids=["flag", "flag over the environment", "environment"],
+)
+def test_a_host_that_is_refused_is_not_replaced(
+    arguments: tuple[str, ...], environment: dict[str, str], segment_server: LocalSegment
+) -> None:
+    """Nothing is said of another host's answers, name or certificate, but why there is nothing to say."""
+    variables = {name: value.replace("SERVER", segment_server.url) for name, value in environment.items()}
+    told = json.loads(doctor(*arguments, "--json", code=1, SEGMENT_WRITE_KEY=KEY, **variables))
+    (refused,) = [each for each in told["findings"] if each["level"] == "error"]
+    assert "host must be an http:// or https:// address" in refused["detail"]
+    (reaching,) = [each for each in told["findings"] if each["subject"] == "reaching"]
+    assert reaching["name"] == "not-tried"
+    assert reaching["detail"].startswith("Without host")
+    assert segment_server.summary()["requests"] == 0
+
+
 def test_an_unreachable_host() -> None:
     """In words, with what to look at."""
     said = doctor("--host", "http://127.0.0.1:9", code=1, SEGMENT_WRITE_KEY=KEY)

@@ -152,9 +152,13 @@ def test_options_that_raise_are_left_out_one_by_one(monkeypatch: pytest.MonkeyPa
     """The others serve, so that all that is wrong is found at once."""
     monkeypatch.delenv("SEGMENT_WRITE_KEY", raising=False)
     monkeypatch.setenv("SEGMENT_HOST", "nonsense")
-    options, problem = usable({"api_key": SECRET, "host": "https://events.example", "gzip": "yes"})
+    monkeypatch.setenv("SEGMENT_OUTBOX", "nonsense")
+    options, problem, refused = usable({"api_key": SECRET, "host": "https://events.example", "gzip": "yes"})
     assert (options.host, options.api_key, options.gzip) == ("https://events.example", SECRET, False)
     assert problem.startswith("gzip must be")
-    options, problem = usable({})
+    assert refused == {"gzip", "outbox"}
+    monkeypatch.setenv("SEGMENT_WRITE_KEY", SECRET)
+    options, problem, refused = usable({"flush_at": 7})
     assert "host must be" in problem
-    assert options.host == "https://api.segment.io"
+    assert (options.host, options.api_key, options.flush_at) == ("https://api.segment.io", SECRET, 7)
+    assert refused == {"host", "outbox"}

@@ -48,6 +48,19 @@ def names(diagnosis: Diagnosis, subject: str = "reaching") -> list[str]:
     return [finding.name for finding in diagnosis if finding.subject == subject]
 
 
+@pytest.mark.parametrize("names", [("host",), ("host", "proxies")])
+def test_a_way_that_is_another_is_not_tried(names: tuple[str, ...], segment_server: LocalSegment) -> None:
+    """Where what was refused says which server, or by which way; `not-tried` says so."""
+    options = Options(KEY, host=segment_server.url)
+    diagnosis = examine(with_ways(process_facts(options, "refused", frozenset({*names, "gzip"})), 10.0))
+    (finding,) = [finding for finding in diagnosis if finding.subject == "reaching"]
+    assert (finding.name, finding.level) == ("not-tried", "note")
+    assert finding.detail.startswith(f"Without {' and '.join(names)}, which")
+    assert segment_server.summary()["requests"] == 0
+    tried = examine(with_ways(process_facts(options, "refused", frozenset({"gzip"})), 10.0))
+    assert "reached" in [finding.name for finding in tried]
+
+
 def test_an_http_server_is_reached_and_gets_no_event(segment_server: LocalSegment) -> None:
     """Each step is timed; its clock is this machine's."""
     journey = go(segment_server.url)

@@ -51,6 +51,16 @@ def findings(journey: Journey, trust: Trust) -> Iterator[Finding]:
         )
 
 
+def of_untried(names: tuple[str, ...]) -> Iterator[Finding]:
+    if names:
+        yield HERE.note(
+            "not-tried",
+            "The way to the server was not tried",
+            f"Without {' and '.join(names)}, which initialize refuses, it would be another than the one that is meant.",
+            "correct that option",
+        )
+
+
 def _of_answer(journey: Journey) -> Finding:
     shown = f"{urlsplit(journey.url).hostname} answers: {_steps(journey)}"
     status = journey.status or 0

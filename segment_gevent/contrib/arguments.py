@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from segment_gevent import ConfigError
+from segment_gevent.checks import switch as switch
 from segment_gevent.checks import wrong as wrong
 
 F = TypeVar("F", bound="Callable[..., Any]")

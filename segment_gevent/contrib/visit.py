@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
-from segment_gevent.context import Scope, WhoseId
-from segment_gevent.contrib.arguments import some_of, token
+from segment_gevent import ConfigError
+from segment_gevent.context import Scope, WhoseId, current
+from segment_gevent.contrib.arguments import some_of, switch, token
+from segment_gevent.contrib.newcomer import Newcomer
 from segment_gevent.contrib.proxies import Proxies
 
 FIELDS = ("ip", "userAgent", "page", "locale", "campaign")
@@ -48,11 +50,15 @@ class Reader:
         trusted_proxies: int | str | Iterable[str] = 0,
         client_header: str = "X-Forwarded-For",
         anonymous_id_cookie: str | None = ANONYMOUS_ID_COOKIE,
+        set_anonymous_id: bool = False,
         fields: Iterable[str] = FIELDS,
     ) -> None:
         wanted = some_of(FIELDS, "fields", fields)
         if anonymous_id_cookie is not None:
             token("anonymous_id_cookie", anonymous_id_cookie, "the name of a cookie, or None")
+        if switch("set_anonymous_id", set_anonymous_id) and anonymous_id_cookie is None:
+            raise ConfigError("set_anonymous_id=True needs the name of a cookie in anonymous_id_cookie, not None")
+        self._new_cookie = anonymous_id_cookie if set_anonymous_id else None
         self._proxies = Proxies(trusted_proxies, client_header)
         readers: dict[str, Callable[[Environ], Any]] = {
             "ip": self._proxies.visitor,
@@ -65,11 +71,22 @@ class Reader:
         name = re.escape(anonymous_id_cookie or "")
         self._cookie = re.compile(rf'(?:^|;)\s*{name}="?([^;"\s]*)') if anonymous_id_cookie else None
 
-    def scope(self, environ: Environ, user_id: WhoseId | None = None) -> Scope:
+    def newcomer(self, environ: Environ) -> Newcomer | None:
+        """Who makes the request, if they have no id and are to be given one."""
+        if self._new_cookie is None or self._anonymous_id(environ):
+            return None
+        binding = current()
+        if binding is not None and binding.session_id:  # what is around the middleware knows them
+            return None
+        return Newcomer(self._new_cookie, is_secure=self._scheme(environ) == "https")
+
+    def scope(
+        self, environ: Environ, user_id: WhoseId | None = None, newcomer: Callable[[], str] | None = None
+    ) -> Scope:
         """Bindings for the time of the request; never switches, nor raises on account of what a visitor sends."""
         found = {name: read(environ) for name, read in self._readers}
         bound = {name: value for name, value in found.items() if value}
-        return Scope(bound, user_id=user_id, session_id=self._anonymous_id(environ) or None)
+        return Scope(bound, user_id=user_id, session_id=newcomer or self._anonymous_id(environ) or None)
 
     def _anonymous_id(self, environ: Environ) -> str:
         """What the cookie holds; "" for what can be no id: cut to its beginning it would be another visitor's."""
@@ -95,11 +112,13 @@ class Reader:
     def _origin(self, environ: Environ) -> str:
         """The URL's beginning as the visitor has it: "" where the Host header is none."""
         host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or ""
-        scheme = environ.get("wsgi.url_scheme", "http")
+        return f"{self._scheme(environ)}://{host}" if _HOST.fullmatch(host) else ""
+
+    def _scheme(self, environ: Environ) -> str:
         forwarded = environ.get("HTTP_X_FORWARDED_PROTO")
         if forwarded in ("http", "https") and self._proxies.sent(environ.get("REMOTE_ADDR") or ""):
-            scheme = forwarded
-        return f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
+            return str(forwarded)
+        return str(environ.get("wsgi.url_scheme", "http"))
 
 
 def _path(environ: Environ) -> str:

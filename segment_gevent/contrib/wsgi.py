@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_gevent.context import Scope
 from segment_gevent.contrib.arguments import function
+from segment_gevent.contrib.newcomer import Newcomer
 from segment_gevent.contrib.visit import ANONYMOUS_ID_COOKIE, FIELDS, Reader
 from segment_gevent.events.message import Id
 
@@ -31,6 +32,8 @@ class SegmentMiddleware:
         client_header: the header with the address: `X-Forwarded-For`, to which each proxy appends, or one in which the
             nearest proxy sets a single address, such as `X-Real-IP`.
         anonymous_id_cookie: the cookie whose value is the visitor's id before they log in; None reads no cookie.
+        set_anonymous_id: give a visitor who comes without that cookie a random id; the answer sets the cookie, if a
+            call of the request used the id before.
         fields: which fields of the context are bound.
         user: the user's id by the request's environ, or None for nobody; each call that needs it asks.
 
@@ -52,6 +55,7 @@ class SegmentMiddleware:
         trusted_proxies: int | str | Iterable[str] = 0,
         client_header: str = "X-Forwarded-For",
         anonymous_id_cookie: str | None = ANONYMOUS_ID_COOKIE,
+        set_anonymous_id: bool = False,
         fields: Iterable[str] = FIELDS,
         user: Callable[[WSGIEnvironment], Id | None] | None = None,
     ) -> None:
@@ -63,11 +67,15 @@ class SegmentMiddleware:
             trusted_proxies=trusted_proxies,
             client_header=client_header,
             anonymous_id_cookie=anonymous_id_cookie,
+            set_anonymous_id=set_anonymous_id,
             fields=fields,
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        scope = self._reader.scope(environ, None if self._user is None else partial(self._user, environ))
+        newcomer = self._reader.newcomer(environ)
+        scope = self._reader.scope(environ, None if self._user is None else partial(self._user, environ), newcomer)
+        if newcomer is not None:
+            start_response = _with_cookie(start_response, newcomer)
         body = scope.run(self._app, environ, start_response)
         return body if _is_ready(body, environ) else Body(scope, body)
 
@@ -97,6 +105,13 @@ class Body:
     def __del__(self) -> None:
         # A generator that nobody closed ends as it is let go: what it undoes then it undoes here.
         self._scope.run(vars(self).clear)
+
+
+def _with_cookie(start_response: StartResponse, newcomer: Newcomer) -> StartResponse:
+    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+        return start_response(status, newcomer.headers(headers), *exc_info)
+
+    return start
 
 
 def _is_ready(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:

@@ -14,11 +14,13 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.test.utils import override_settings
 from servers.wsgi import request
 
+import segment_gevent as segment
 from segment_gevent import bind_context, bound_context
 from segment_gevent.context import current
 from segment_gevent.contrib.django import settings
 from segment_gevent.contrib.django.management.commands.segment_check import Command
 from segment_gevent.contrib.django.middleware import SegmentMiddleware
+from segment_gevent.testing import recorded
 
 if not project.configured:  # once a process, as Django has it; each test says what it needs
     project.configure()
@@ -132,3 +134,26 @@ def test_a_stream_that_is_broken_off_leaves_nothing_behind() -> None:
     answer.close()
     assert seen == [True]
     assert current() is None
+
+
+def test_a_newcomer_gets_a_cookie() -> None:
+    """Which Django writes; none where no call was made, or the view sets it itself."""
+
+    def view(visit: WSGIRequest) -> HttpResponse:
+        response = HttpResponse()
+        if visit.path != "/quiet":
+            segment.track(event="Seen")
+        if visit.path == "/own":
+            response.set_cookie("ajs_anonymous_id", "own-17")
+        return response
+
+    with override_settings(SEGMENT_REQUESTS={"set_anonymous_id": True}), recorded() as events:
+        middleware = SegmentMiddleware(view)
+        secure = {"wsgi.url_scheme": "https"}
+        answers = {path: middleware(WSGIRequest(request(path, **secure))) for path in ("/", "/quiet", "/own")}
+        cookie = answers["/"].cookies["ajs_anonymous_id"]
+        assert not answers["/quiet"].cookies
+        assert answers["/own"].cookies["ajs_anonymous_id"].value == "own-17"
+        assert events[0]["anonymousId"] == cookie.value
+    assert (cookie["max-age"], cookie["samesite"], cookie["path"]) == (31_536_000, "Lax", "/")
+    assert (cookie["secure"], cookie["httponly"]) == (True, "")

@@ -25,13 +25,13 @@ COOKIE = "ajs_anonymous_id=%22visitor-17%22"
 class Visitor:
     """Somebody with a browser, behind a proxy: cookies are kept."""
 
-    def __init__(self, server: WebServer) -> None:
+    def __init__(self, server: WebServer, *cookies: str) -> None:
         self._server = server
-        self._cookies = [COOKIE]
+        self.cookies = [*cookies]
         self.vary = ""
 
     def get(self, path: str) -> tuple[int, str]:
-        headers = {"Cookie": "; ".join(self._cookies), "X-Forwarded-For": "203.0.113.9, 192.0.2.1"}
+        headers = {"Cookie": "; ".join(self.cookies), "X-Forwarded-For": "203.0.113.9, 192.0.2.1"}
         asked = urllib.request.Request(self._server.url + path, headers=headers)
         try:
             answer = urllib.request.urlopen(asked, timeout=20)
@@ -39,7 +39,7 @@ class Visitor:
             answer = refused
         with answer:
             for cookie in SimpleCookie(answer.headers.get("Set-Cookie", "")).values():
-                self._cookies.append(f"{cookie.key}={cookie.value}")
+                self.cookies.append(f"{cookie.key}={cookie.value}")
             self.vary = answer.headers.get("Vary", "")
             return answer.status, answer.read().decode()
 
@@ -67,16 +67,33 @@ def end(server: WebServer, arrivals: Arrivals) -> dict[str, dict[str, Any]]:
     return {message.get("event", message["type"]): message for message in arrivals.server.messages()}
 
 
+def welcome(server: WebServer) -> list[str]:
+    """Two who come without an id, twice each; the cookies that they have then."""
+    newcomers = [Visitor(server), Visitor(server)]
+    assert [each.get("/new") for _ in range(2) for each in newcomers] == [(200, "new")] * 4
+    return [cookie for each in newcomers for cookie in each.cookies]
+
+
+def assert_known_again(last: dict[str, Any], cookies: list[str], arrivals: Arrivals) -> None:
+    """Each visitor's two events are of the id that their one cookie holds."""
+    ids = [message["anonymousId"] for message in arrivals.messages("new")]
+    assert ids == ids[:2] * 2
+    assert [f"ajs_anonymous_id={id_}" for id_ in ids[:2]] == cookies
+    assert "userId" not in last
+
+
 def test_flask(arrivals: Arrivals) -> None:
     """Views, streams, logins and errors: each call has its own request's bindings and the session's user."""
     with serve(arrivals, "flask_site") as server:
-        visitor = Visitor(server)
+        visitor = Visitor(server, COOKIE)
+        newcomers = welcome(server)
         assert visitor.get("/plain") == (200, "plain")
         assert visitor.get("/fail")[0] == 418
         assert visitor.get("/stream") == (200, "ab")
         assert visitor.get("/login") == (200, "login")
         assert visitor.get("/stream-with-context") == (200, "ab")
         arrived = end(server, arrivals)
+    assert_known_again(arrived.pop("new"), newcomers, arrivals)
     assert {event: known(message) for event, message in arrived.items()} == {
         "plain": of("/plain"),
         "fail": of("/fail", "somebody else"),
@@ -107,6 +124,7 @@ class Connection:
 def test_any_wsgi_application(arrivals: Arrivals, site: str) -> None:
     """Views, streams and exceptions have the request's bindings, and none is left in the greenlet after them."""
     with gunicorn({**arrivals.environment}, app=f"wsgi_sites:{site}", workers=1) as server:
+        newcomers = welcome(server)
         connection = Connection(server)
         assert [connection.get(path) for path in ("/plain", "/stream")] == [200, 200]
         assert connection.get("/fail") == 500
@@ -114,6 +132,7 @@ def test_any_wsgi_application(arrivals: Arrivals, site: str) -> None:
         assert connection.get("/outside") == 200
         connection.close()
         arrived = end(server, arrivals)
+    assert_known_again(arrived.pop("new"), newcomers, arrivals)
     outsides = [arrived.pop(f"outside of {status}") for status in (500, 200)]
     assert {event: known(message) for event, message in arrived.items()} == {
         "plain": of("/plain", "7"),
@@ -137,7 +156,8 @@ def database(tmp_path: Path) -> dict[str, str]:
 def test_django(arrivals: Arrivals, database: dict[str, str]) -> None:
     """Views, streams, files and errors; who logs in is identified; a request that tracks nothing loads no session."""
     with serve(arrivals, "django_site", **database) as server:
-        visitor = Visitor(server)
+        visitor = Visitor(server, COOKIE)
+        newcomers = welcome(server)
         assert visitor.get("/plain") == (200, "plain")
         assert visitor.get("/fail")[0] == 418
         _, user_id = visitor.get("/login")
@@ -146,6 +166,7 @@ def test_django(arrivals: Arrivals, database: dict[str, str]) -> None:
         assert visitor.get("/quiet") == (200, "quiet")
         assert "Cookie" not in visitor.vary
         arrived = end(server, arrivals)
+    assert_known_again(arrived.pop("new"), newcomers, arrivals)
     assert {event: known(message) for event, message in arrived.items()} == {
         "plain": of("/plain"),
         "fail": of("/fail", "somebody else"),

@@ -25,7 +25,7 @@ settings.configure(
     SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
     SEGMENT_WRITE_KEY=os.environ.get("SEGMENT_WRITE_KEY"),
     SEGMENT_OPTIONS={"host": os.environ["SEGMENT_HOST"]} if "SEGMENT_HOST" in os.environ else None,
-    SEGMENT_REQUESTS={"trusted_proxies": 1},
+    SEGMENT_REQUESTS={"trusted_proxies": 1, "set_anonymous_id": True},
     SEGMENT_LOGIN_TRAITS=f"{SITE}.traits",
     USE_TZ=True,
 )
@@ -48,6 +48,11 @@ def traits(user):
 def plain(request):
     segment.track(event="plain")
     return HttpResponse("plain")
+
+
+def new(request):
+    segment.track(event="new")
+    return HttpResponse("new")
 
 
 def quiet(request):
@@ -80,7 +85,7 @@ def fail(request):
     return HttpResponse(status=418)
 
 
-urlpatterns = [path(view.__name__, view) for view in (plain, quiet, login, stream, file, fail)]
+urlpatterns = [path(view.__name__, view) for view in (plain, new, quiet, login, stream, file, fail)]
 application = WSGIHandler()
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ application.config.update(
     SECRET_KEY="key",
     SEGMENT_WRITE_KEY=os.environ["SEGMENT_WRITE_KEY"],
     SEGMENT_OPTIONS={"host": os.environ["SEGMENT_HOST"]},
-    SEGMENT_REQUESTS={"trusted_proxies": 1},
+    SEGMENT_REQUESTS={"trusted_proxies": 1, "set_anonymous_id": True},
 )
 extension = Segment()
 extension.init_app(application)
@@ -28,6 +28,12 @@ def user_id():
 def plain():
     segment.track(event="plain")
     return "plain"
+
+
+@application.get("/new")
+def new():
+    segment.track(event="new")
+    return "new"
 
 
 @application.get("/login")

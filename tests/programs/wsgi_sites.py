@@ -21,6 +21,11 @@ def plain_view():
     return b"plain"
 
 
+def new_view():
+    segment.track(event="new")
+    return b"new"
+
+
 def fail_view():
     segment.bind_user("somebody else")
     segment.bind_context(app={"name": "left behind"})
@@ -42,7 +47,7 @@ def user(environ):
 
 def around(app):
     """The middleware, and around it what tells whether anything is left in this greenlet."""
-    inside = SegmentMiddleware(app, trusted_proxies=1, user=user)
+    inside = SegmentMiddleware(app, trusted_proxies=1, set_anonymous_id=True, user=user)
 
     def site(environ, start_response):
         status = "200 OK"
@@ -62,6 +67,7 @@ def by_pyramid():
     with Configurator() as config:
         views = {
             "plain": lambda _request: Response(plain_view()),
+            "new": lambda _request: Response(new_view()),
             "fail": lambda _request: fail_view(),
             "stream": lambda _request: Response(app_iter=pieces()),
         }
@@ -73,7 +79,7 @@ def by_pyramid():
 
 def by_bottle():
     app = bottle.Bottle(catchall=False)
-    for name, view in {"plain": plain_view, "fail": fail_view, "stream": pieces}.items():
+    for name, view in {"plain": plain_view, "new": new_view, "fail": fail_view, "stream": pieces}.items():
         app.route(f"/{name}", callback=view)
     return app
 
@@ -81,8 +87,10 @@ def by_bottle():
 def by_hand(environ, start_response):
     if environ["PATH_INFO"] == "/fail":
         fail_view()
+    body = {"/plain": plain_view, "/new": new_view}.get(environ["PATH_INFO"])
+    pieces_of_it = pieces() if body is None else [body()]
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return pieces() if environ["PATH_INFO"] == "/stream" else [plain_view()]
+    return pieces_of_it
 
 
 pyramid_site = around(by_pyramid())

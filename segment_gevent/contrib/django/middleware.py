@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from segment_gevent.contrib.django.settings import reader
+from segment_gevent.contrib.newcomer import MAX_AGE
 from segment_gevent.contrib.wsgi import Body
 
 __all__ = ["SegmentMiddleware"]
@@ -27,8 +28,13 @@ class SegmentMiddleware:
         self._reader = reader()
 
     def __call__(self, request: Any) -> Any:
-        scope = self._reader.scope(request.META, partial(_user_id, request))
+        newcomer = self._reader.newcomer(request.META)
+        scope = self._reader.scope(request.META, partial(_user_id, request), newcomer)
         response = scope.run(self._get_response, request)
+        if newcomer is not None and newcomer.is_known and newcomer.cookie not in response.cookies:
+            response.set_cookie(
+                newcomer.cookie, newcomer.id, max_age=MAX_AGE, secure=newcomer.is_secure, samesite="Lax"
+            )
         # The server sends a file by itself; an asynchronous body has greenlets of its own kind.
         if response.streaming and getattr(response, "file_to_stream", None) is None and not response.is_async:
             response.streaming_content = Body(scope, response.streaming_content)

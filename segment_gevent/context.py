@@ -30,14 +30,19 @@ _IDS = ("user_id", "session_id")
 class Binding:
     """What is bound at one moment; never changed, only replaced by another."""
 
-    __slots__ = ("_tail", "fields", "session_id", "user_id")
+    __slots__ = ("_tail", "fields", "newcomer", "session_id", "user_id")
 
     def __init__(
-        self, fields: dict[Any, Any], user_id: WhoseId | None = None, session_id: WhoseId | None = None
+        self,
+        fields: dict[Any, Any],
+        user_id: WhoseId | None = None,
+        session_id: WhoseId | None = None,
+        newcomer: Callable[[], Id] | None = None,
     ) -> None:
         self.fields = fields
         self.user_id = user_id
         self.session_id = session_id
+        self.newcomer = newcomer
         self._tail: Tail | None = None
 
     @property
@@ -56,6 +61,9 @@ class Binding:
         if session_id is not None and user_id is not None:
             return session_id, user_id
         own_session, own_user = _found(self.session_id), _found(self.user_id)
+        is_nobodys = session_id is user_id is None and own_session in (None, "") and own_user in (None, "")
+        if is_nobodys and self.newcomer is not None:
+            return self.newcomer(), None
         if not (_agree("session_id", session_id, own_session) and _agree("user_id", user_id, own_user)):
             return session_id, user_id
         return own_session if session_id is None else session_id, own_user if user_id is None else user_id
@@ -65,7 +73,7 @@ class Binding:
         return _found(self.user_id) if user_id is None else user_id
 
     def with_fields(self, fields: dict[Any, Any]) -> Binding:
-        return Binding(fields, self.user_id, self.session_id)
+        return Binding(fields, self.user_id, self.session_id, self.newcomer)
 
 
 _EMPTY = Binding({})
@@ -89,12 +97,18 @@ class Scope:
         *,
         user_id: WhoseId | None = None,
         session_id: WhoseId | None = None,
+        newcomer: Callable[[], Id] | None = None,
     ) -> None:
+        """
+        Args:
+            newcomer: makes the session's id of calls that would be nobody's.
+        """
         outer = current() or _EMPTY
         self._binding: Binding | None = Binding(
             merged(outer.fields, fixed(fields or {})),
             outer.user_id if user_id is None else user_id,
             outer.session_id if session_id is None else session_id,
+            outer.newcomer if newcomer is None else newcomer,
         )
 
     def run(self, function: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
@@ -168,6 +182,7 @@ def bind_user(user_id: WhoseId | None = None, session_id: WhoseId | None = None)
             binding.fields,
             binding.user_id if user_id is None else user_id,
             binding.session_id if session_id is None else session_id,
+            binding.newcomer,
         )
     )
 

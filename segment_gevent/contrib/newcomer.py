@@ -10,7 +10,7 @@ MAX_AGE = 365 * 86_400
 
 
 class Newcomer:
-    """The id as a function, which a binding calls for each call that needs one; and the cookie that keeps it.
+    """The id as a function, which a binding calls for each call that would be nobody's; and the cookie that keeps it.
 
     Args:
         cookie: the name.

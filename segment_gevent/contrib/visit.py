@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
 from segment_gevent import ConfigError
-from segment_gevent.context import Scope, WhoseId, current
+from segment_gevent.context import Scope, WhoseId
 from segment_gevent.contrib.arguments import some_of, switch, token
 from segment_gevent.contrib.newcomer import Newcomer
 from segment_gevent.contrib.proxies import Proxies
@@ -75,18 +75,13 @@ class Reader:
         """Who makes the request, if they have no id and are to be given one."""
         if self._new_cookie is None or self._anonymous_id(environ):
             return None
-        binding = current()
-        if binding is not None and binding.session_id:  # what is around the middleware knows them
-            return None
         return Newcomer(self._new_cookie, is_secure=self._scheme(environ) == "https")
 
-    def scope(
-        self, environ: Environ, user_id: WhoseId | None = None, newcomer: Callable[[], str] | None = None
-    ) -> Scope:
+    def scope(self, environ: Environ, user_id: WhoseId | None = None, newcomer: Newcomer | None = None) -> Scope:
         """Bindings for the time of the request; never switches, nor raises on account of what a visitor sends."""
         found = {name: read(environ) for name, read in self._readers}
         bound = {name: value for name, value in found.items() if value}
-        return Scope(bound, user_id=user_id, session_id=newcomer or self._anonymous_id(environ) or None)
+        return Scope(bound, user_id=user_id, session_id=self._anonymous_id(environ) or None, newcomer=newcomer)
 
     def _anonymous_id(self, environ: Environ) -> str:
         """What the cookie holds; "" for what can be no id: cut to its beginning it would be another visitor's."""

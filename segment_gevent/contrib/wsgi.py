@@ -32,8 +32,8 @@ class SegmentMiddleware:
         client_header: the header with the address: `X-Forwarded-For`, to which each proxy appends, or one in which the
             nearest proxy sets a single address, such as `X-Real-IP`.
         anonymous_id_cookie: the cookie whose value is the visitor's id before they log in; None reads no cookie.
-        set_anonymous_id: give a visitor who comes without that cookie a random id; the answer sets the cookie, if a
-            call of the request used the id before.
+        set_anonymous_id: give a visitor who comes without that cookie a random id, for calls that would be nobody's;
+            the answer sets the cookie, if a call used the id before.
         fields: which fields of the context are bound.
         user: the user's id by the request's environ, or None for nobody; each call that needs it asks.
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from servers.wsgi import Application, request
 
-from segment_gevent import Client, ConfigError, bind_user, bound_context
+from segment_gevent import Client, ConfigError, ValidationError, bind_context, bind_user, bound_context
 from segment_gevent.context import current
 from segment_gevent.contrib.wsgi import SegmentMiddleware
 from segment_gevent.testing import RecordingTransport
@@ -63,16 +63,52 @@ def test_a_newcomer_gets_an_id_that_the_cookie_keeps(shop: Shop) -> None:
 
 
 def test_each_newcomer_is_another_and_calls_of_a_request_are_of_one(shop: Shop) -> None:
-    """Also where the user is known, whom the id is tied to by that."""
+    """However many there are."""
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        bind_context(ip="::1")
         shop.client.track(event="Seen")
         return shop.view(environ, start_response)
 
     (first,) = shop.cookies(app, request())
-    (second,) = shop.cookies(app, request(), user=lambda _environ: "ilya")
+    (second,) = shop.cookies(app, request())
     assert first.value != second.value
-    assert shop.ids() == [(first.value, None)] * 2 + [(second.value, "ilya")] * 2
+    assert shop.ids() == [(first.value, None)] * 2 + [(second.value, None)] * 2
+
+
+def test_a_call_of_somebody_makes_no_id(shop: Shop) -> None:
+    """Of the user who is logged in, of one whom it names, or of another visitor.
+
+    A client of an API keeps no cookies, and would be tied to a new visitor by each request.
+    """
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        shop.client.track(user_id="olga", event="Seen")
+        shop.client.track("visitor-17", event="Seen")
+        bind_user("ivan")
+        return shop.view(environ, start_response)
+
+    assert shop.cookies(shop.view, request(), user=lambda _environ: "ilya") == []
+    assert shop.cookies(app, request()) == []
+    assert shop.ids() == [(None, "ilya"), (None, "olga"), ("visitor-17", None), (None, "ivan")]
+
+
+def test_who_is_said_to_be_nobody_is_a_newcomer(shop: Shop) -> None:
+    """By a function that returns `""` for that, too."""
+    (cookie,) = shop.cookies(shop.view, request(), user=lambda _environ: "")
+    assert shop.ids() == [(cookie.value, None)]
+
+
+def test_a_call_that_says_it_has_no_id_is_still_an_error(shop: Shop) -> None:
+    """`""` stands for none, and nothing takes its place."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with pytest.raises(ValidationError):
+            shop.client.track("", event="Seen")
+        start_response("200 OK", [])
+        return [b""]
+
+    assert shop.cookies(app, request()) == []
 
 
 def test_off_is_the_default(shop: Shop) -> None:

@@ -39,3 +39,6 @@ def judged(info: Mapping[str, Any]) -> Iterator[str]:
         yield f"maxmemory-policy is {policy}: Redis may delete the whole stream to make room; it should be noeviction"
     if info.get("aof_enabled") == 0:
         yield "appendonly is off: what Redis has not saved is gone when it ends"
+    # INFO has the number of good replicas where some are asked for, and only there.
+    if info.get("role") == "master" and info.get("connected_slaves") and "min_slaves_good_slaves" not in info:
+        yield "min-replicas-to-write is 0: a master that was left, and does not know, takes what the new one never has"

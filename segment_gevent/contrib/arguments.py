@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from segment_gevent import ConfigError
@@ -46,12 +46,3 @@ def some_of(known: Iterable[str], name: str, value: object) -> list[str]:
         if each not in words:
             raise ConfigError(f"{name} must be {wants}, not {each!r}")
     return given
-
-
-def options(name: str, value: object) -> dict[str, Any]:
-    """A setting that is a dict of options, or is not there."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise wrong(name, "a dict of options", value)
-    return dict(value)

@@ -59,7 +59,7 @@ def test_traits_that_are_nowhere_are_said_to_be_the_settings() -> None:
         ),
         ({"SEGMENT_REQUESTS": {"client_header": 5}}, "SEGMENT_REQUESTS: client_header must be .*, not int 5"),
         ({"SEGMENT_REQUESTS": {"user": 5}}, "SEGMENT_REQUESTS: .*user"),
-        ({"SEGMENT_REQUESTS": 5}, "SEGMENT_REQUESTS must be a dict of options, not int 5"),
+        ({"SEGMENT_REQUESTS": 5}, "SEGMENT_REQUESTS must be a mapping such as a dict, not int 5"),
         ({"SEGMENT_LOGIN_TRAITS": 5}, "SEGMENT_LOGIN_TRAITS must be a function of a user, .*, not int 5"),
         ({"SEGMENT_LOGIN_TRAITS": "os.sep"}, "SEGMENT_LOGIN_TRAITS must be a function of a user, .*, not str"),
     ],
@@ -75,7 +75,7 @@ def test_the_check_reports_a_wrong_setting(wrong: dict[str, Any], text: str) -> 
     ("wrong", "text"),
     [
         ({"SEGMENT_WRITE_KEY": 5}, "SEGMENT_WRITE_KEY must be the write key, a string, not int 5"),
-        ({"SEGMENT_OPTIONS": 5}, "SEGMENT_OPTIONS must be a dict of options, not int 5"),
+        ({"SEGMENT_OPTIONS": 5}, "SEGMENT_OPTIONS must be a mapping such as a dict, not int 5"),
     ],
     ids=str,
 )

@@ -45,8 +45,8 @@ def test_a_wrong_configuration_is_an_error_at_the_start(config: dict[str, Any], 
     ("config", "text"),
     [
         ({"SEGMENT_WRITE_KEY": 5}, "SEGMENT_WRITE_KEY must be the write key, a string, not int 5"),
-        ({"SEGMENT_OPTIONS": ["flush_at"]}, "SEGMENT_OPTIONS must be a dict of options, not list"),
-        ({"SEGMENT_REQUESTS": 5}, "SEGMENT_REQUESTS must be a dict of options, not int 5"),
+        ({"SEGMENT_OPTIONS": ["flush_at"]}, "SEGMENT_OPTIONS must be a mapping such as a dict, not list"),
+        ({"SEGMENT_REQUESTS": 5}, "SEGMENT_REQUESTS must be a mapping such as a dict, not int 5"),
         (
             {"SEGMENT_REQUESTS": {"trusted_proxies": True}},
             "SEGMENT_REQUESTS: trusted_proxies must be .*, not bool True",

@@ -51,6 +51,7 @@ def test_examples_run(page: Path, segment_server: LocalSegment, tmp_path: Path) 
         "PYTHONPATH": str(ROOT),
         "SEGMENT_WRITE_KEY": "key",
         "SEGMENT_HOST": segment_server.url,
+        "PYTHONWARNINGS": "ignore:pkg_resources is deprecated:UserWarning",  # Pyramid's, where setuptools is over 80
     }
     done = subprocess.run(
         [sys.executable, program], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60

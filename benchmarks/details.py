@@ -35,7 +35,7 @@ from benchmarks.servers import SUBJECT_CORE, pin, server
 from segment_gevent.cli.demo.gauges import HubGauge
 from segment_gevent.context import current
 from segment_gevent.contrib.wsgi import SegmentMiddleware
-from segment_gevent.delivery.client_key import ClientKey
+from segment_gevent.delivery.oauth.client_key import ClientKey
 from segment_gevent.events.encoding import encode
 from segment_gevent.testing import RecordingTransport
 
@@ -191,7 +191,7 @@ def oauth() -> list[Row]:
 
 def of_stalls() -> list[Row]:
     """What the hub is kept from turning for, by what an unpatched process does."""
-    importing = partial(in_new_process, "import segment_gevent.delivery.session")
+    importing = partial(in_new_process, "import segment_gevent.delivery.http.session")
     rows = [
         ("waking a hub at rest from a native thread", ranged(waking, 20)),
         ("importing requests, urllib3 and ssl", ranged(importing)),
@@ -220,7 +220,7 @@ def post(url: str) -> None:
 def warming() -> float:
     return in_new_process(
         "client.warm_up()",
-        "import gevent, segment_gevent, segment_gevent.delivery.session\nclient = segment_gevent.Client('key')",
+        "import gevent, segment_gevent, segment_gevent.delivery.http.session\nclient = segment_gevent.Client('key')",
     )
 
 

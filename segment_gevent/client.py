@@ -27,8 +27,8 @@ from segment_gevent.signatures import takes_options
 if TYPE_CHECKING:
     import logging
 
-    from segment_gevent.delivery.client_key import ClientKey
     from segment_gevent.delivery.disabled import Disabled
+    from segment_gevent.delivery.oauth.client_key import ClientKey
     from segment_gevent.editing import Editor
 
 C = TypeVar("C")
@@ -418,7 +418,7 @@ def _disabled() -> Disabled:
 def _client_key(options: Options) -> ClientKey | None:
     if not options.enabled or not options.oauth_client_key:
         return None
-    from segment_gevent.delivery.client_key import ClientKey
+    from segment_gevent.delivery.oauth.client_key import ClientKey
 
     return ClientKey(options.oauth_client_key)
 
@@ -428,7 +428,7 @@ def _begin_to_look(reference: weakref.ref[Client]) -> None:
 
     Not where it turns only because the process ends, as that of a server's master does, which leaves the spool alone.
     """
-    from segment_gevent.delivery.replays import LOOK_EVERY  # with sqlite3, where there is a spool
+    from segment_gevent.delivery.spool.replays import LOOK_EVERY  # with sqlite3, where there is a spool
 
     client = reference()
     if client is not None and not lifecycle.is_ending():

@@ -44,11 +44,11 @@ EDGES = {name for name in RANK if RANK[name] > RANK[""]}
 OPEN_TO_EDGES = ("context", "events", "version", "words", "redis_url")
 # And the command, which looks after a spool.
 OPEN_TO_THE_COMMAND = {
-    ("cli.spool", "delivery.inventory"),
-    ("cli.replay", "delivery.inventory"),
+    ("cli.spool", "delivery.spool.inventory"),
+    ("cli.replay", "delivery.spool.inventory"),
     ("cli.listener", "delivery.retry"),
     ("cli.importing.fates", "delivery.retry"),
-    ("cli.replay", "delivery.spool"),
+    ("cli.replay", "delivery.spool.store"),
     ("cli.doctor", "diagnosis.examination"),
 }
 
@@ -65,8 +65,8 @@ OPEN_TO_CONTRIB = {("contrib.arguments", "checks")}
 OPEN_TO_THE_RELAY = {
     ("relay.carrier", "counters"),
     ("relay.carrier", "delivery.authorization"),
-    ("relay.carrier", "delivery.bearer"),
-    ("relay.carrier", "delivery.client_key"),
+    ("relay.carrier", "delivery.oauth.bearer"),
+    ("relay.carrier", "delivery.oauth.client_key"),
     ("relay.carrier", "delivery.sender"),
     ("relay.carrier", "delivery.transport"),
     ("relay.parcel", "delivery.flights"),

@@ -178,10 +178,14 @@ def test_the_map_names_files_that_exist() -> None:
     """The architecture's map of the package has no file that is gone, in the folder where it shows it."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```\n(segment_gevent/\n.*?)```", text, re.DOTALL)
-    folder, missing = PACKAGE, []
+    folders, folder, missing = {2: PACKAGE}, PACKAGE, []
     for line in shown.splitlines()[1:]:
-        if found := re.match(r"  (\w+)/|  \w+\.py", line):
-            folder = PACKAGE / (found[1] or "")
+        indent = len(line) - len(line.lstrip())
+        if indent in folders and (found := re.match(r" +(\w+)/ ", line)):
+            folders[indent + 2] = folders[indent] / found[1]
+            folder = folders[indent + 2]
+        elif re.match(r" +\w+\.py ", line) and indent in folders:
+            folder = folders[indent]
         missing += [name for name in re.findall(r"\b\w+\.py\b", line) if not (folder / name).exists()]
     assert missing == []
 

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from segment_gevent import Client, Options
 from segment_gevent.cli.listener import Listener
-from segment_gevent.delivery import inventory
-from segment_gevent.delivery.spool import scope_of
+from segment_gevent.delivery.spool import inventory
+from segment_gevent.delivery.spool.store import scope_of
 from segment_gevent.words import counted
 
 LOOK_EVERY = 0.1

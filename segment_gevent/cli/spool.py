@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from segment_gevent.delivery import inventory
+from segment_gevent.delivery.spool import inventory
 from segment_gevent.words import counted
 
 _WORDS = {"live": "live", "left": "left behind", "newer": "newer", "broken": "broken"}

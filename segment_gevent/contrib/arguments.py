@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from segment_gevent import ConfigError
 from segment_gevent.checks import switch as switch
+from segment_gevent.checks import values as values
 from segment_gevent.checks import wrong as wrong
 
 F = TypeVar("F", bound="Callable[..., Any]")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import segment_gevent as segment
-from segment_gevent import checks
 from segment_gevent.contrib import arguments
 
 
@@ -19,7 +18,7 @@ def initialize(write_key: object, options: object) -> None:
         TypeError: an option is unknown.
     """
     with of_settings("SEGMENT_WRITE_KEY", "SEGMENT_OPTIONS"):
-        given = checks.values("SEGMENT_OPTIONS", options)
+        given = arguments.values("SEGMENT_OPTIONS", options)
         if not (write_key is None or isinstance(write_key, str)):
             raise arguments.wrong("SEGMENT_WRITE_KEY", "the write key, a string", write_key)
         if write_key or given:
@@ -32,7 +31,7 @@ def requests(options: object) -> dict[str, Any]:
     Raises:
         ConfigError: they are no dict.
     """
-    return dict(checks.values("SEGMENT_REQUESTS", options))
+    return dict(arguments.values("SEGMENT_REQUESTS", options))
 
 
 @contextmanager

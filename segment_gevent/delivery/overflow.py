@@ -16,7 +16,7 @@ from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.words import counted
 
 if TYPE_CHECKING:
-    from segment_gevent.delivery.spooling import Spooling
+    from segment_gevent.delivery.spool.spooling import Spooling
 
 REASON = "queue_full"
 

@@ -34,10 +34,10 @@ from segment_gevent.options import Options
 from segment_gevent.words import counted
 
 if TYPE_CHECKING:
-    from segment_gevent.delivery.client_key import ClientKey
-    from segment_gevent.delivery.spooling import Spooling
+    from segment_gevent.delivery.oauth.client_key import ClientKey
+    from segment_gevent.delivery.spool.spooling import Spooling
+    from segment_gevent.delivery.spool.writer import Writer
     from segment_gevent.delivery.watchdog import Watchdog
-    from segment_gevent.delivery.writer import Writer
 
 OPEN_FLUSHES = 5
 FEW = 100
@@ -325,7 +325,7 @@ class Pipeline:
 
     def _make_spooling(self, options: Options) -> Spooling:
         # Here, since most clients have no spool, and sqlite3 takes some milliseconds and a megabyte.
-        from segment_gevent.delivery.spooling import Spooling
+        from segment_gevent.delivery.spool.spooling import Spooling
 
         return Spooling(
             options,
@@ -411,7 +411,7 @@ class Pipeline:
 def _authorization(options: Options, key: ClientKey | None) -> Authorization:
     if key is None:
         return Basic(options.api_key)
-    from segment_gevent.delivery.bearer import Bearer  # four files that most clients do without
+    from segment_gevent.delivery.oauth.bearer import Bearer  # four files that most clients do without
 
     return Bearer(options, key)
 
@@ -425,7 +425,7 @@ def _own_transport(options: Options) -> Transport:
             import segment_gevent.delivery.outbox.session  # as below
         return transport
     if lifecycle.ssl_may_be_imported():
-        import segment_gevent.delivery.session  # noqa: F401 - a stall of 100 ms, better now than at the first send
+        import segment_gevent.delivery.http.session  # noqa: F401 - a stall of 100 ms, better now than at the first send
     return http_transport(f"{options.host}/v1/batch", options)
 
 

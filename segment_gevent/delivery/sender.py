@@ -298,7 +298,7 @@ class Sender:
 
 
 def _end(pauses: Mapping[Event, Home]) -> None:
-    """Wake each in its own hub: gevent 22.10 may wake nobody from another thread, as `oauth.py` tells."""
+    """Wake each in its own hub: gevent 22.10 may wake nobody from another thread, as `oauth/token_source.py` tells."""
     for over, home in list(pauses.items()):
         home.call(over.set)
 

@@ -22,7 +22,7 @@ from segment_gevent.errors import DeliveryError
 if TYPE_CHECKING:
     import requests
 
-    from segment_gevent.delivery.connections import Network
+    from segment_gevent.delivery.http.connections import Network
     from segment_gevent.delivery.sockets import Sockets
     from segment_gevent.options import Options
 
@@ -180,8 +180,8 @@ class HttpTransport(GeventTransport):
         self._network: Network | None = None
 
     def _open(self) -> Session:
-        from segment_gevent.delivery.connections import Network
-        from segment_gevent.delivery.session import HttpSession
+        from segment_gevent.delivery.http.connections import Network
+        from segment_gevent.delivery.http.session import HttpSession
 
         if self._network is None:
             self._sockets = self._network = Network(self._verify)
@@ -189,7 +189,7 @@ class HttpTransport(GeventTransport):
 
     def _delivery_error(self, error: Exception) -> DeliveryError:
         try:
-            from segment_gevent.delivery.faults import delivery_error
+            from segment_gevent.delivery.http.faults import delivery_error
         except Exception:
             # Not even requests can be imported, as its 2.32.3 when the process was patched after urllib3's import.
             return DeliveryError(f"requests cannot be used: {type(error).__name__}", reason="transport")

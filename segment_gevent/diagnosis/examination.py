@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from segment_gevent.client import Client, clients
 from segment_gevent.delivery import lifecycle
-from segment_gevent.delivery.token_request import token_url
+from segment_gevent.delivery.oauth.token_request import token_url
 from segment_gevent.diagnosis import checks, gathering
 from segment_gevent.diagnosis.facts import Facts, Journey, Log, OAuth
 from segment_gevent.diagnosis.finding import Finding

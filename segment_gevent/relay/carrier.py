@@ -81,7 +81,7 @@ def _bearer(options: Options) -> Authorization | None:
     """One token for all addresses, where there is an OAuth application."""
     if not options.oauth_client_id:
         return None
-    from segment_gevent.delivery.bearer import Bearer
-    from segment_gevent.delivery.client_key import ClientKey
+    from segment_gevent.delivery.oauth.bearer import Bearer
+    from segment_gevent.delivery.oauth.client_key import ClientKey
 
     return Bearer(options, ClientKey(options.oauth_client_key))

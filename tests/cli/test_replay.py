@@ -12,8 +12,8 @@ from servers.oauth_server import CLIENT_ID, KEY_ID, TokenServer, pem, private_ke
 from servers.spool_command import leave, spool
 
 from segment_gevent import Client
-from segment_gevent.delivery import inventory
-from segment_gevent.delivery.spool import Store, scope_of
+from segment_gevent.delivery.spool import inventory
+from segment_gevent.delivery.spool.store import Store, scope_of
 from segment_gevent.events import message
 from segment_gevent.testing import Hold, ScriptedTransport
 

@@ -20,7 +20,7 @@ from servers.program import PROGRAMS, ROOT, Process, program
 from servers.web_server import WebServer, gunicorn, uwsgi
 
 from segment_gevent import Client
-from segment_gevent.delivery import inventory
+from segment_gevent.delivery.spool import inventory
 from segment_gevent.testing import ScriptedTransport, response
 
 RATE = 2_000

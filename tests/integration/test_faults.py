@@ -22,7 +22,7 @@ from servers.program import PROGRAMS, program
 from servers.web_server import gunicorn
 
 from segment_gevent import Client
-from segment_gevent.delivery import inventory
+from segment_gevent.delivery.spool import inventory
 
 MODES: dict[str, dict[str, Any]] = {
     "memory": {},

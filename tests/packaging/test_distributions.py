@@ -27,7 +27,7 @@ EXTRAS = {
     "cli": "import segment_gevent.cli.app, backports.zstd, jsonschema_rs",
     "django": "import segment_gevent.contrib.django, segment_gevent.contrib.django.middleware",
     "flask": "import segment_gevent.contrib.flask",
-    "oauth": "import segment_gevent.delivery.oauth, segment_gevent.delivery.client_key, jwt, cryptography",
+    "oauth": "import segment_gevent.delivery.oauth.bearer, segment_gevent.delivery.oauth.client_key, jwt, cryptography",
     "prometheus": "import segment_gevent.contrib.prometheus",
     "redis": "import segment_gevent.delivery.outbox.session, redis",
     "uwsgi": "import shutil, sys; assert shutil.which('uwsgi', path=sys.prefix + '/bin')",

@@ -106,7 +106,7 @@ LEFT_OUT = {
         test_request.test_datetime_serialization
         test_request.test_date_serialization
     """,
-    "patches requests.Session.post, which nothing here calls; delivery/test_oauth.py shows ours": """
+    "patches requests.Session.post, which nothing here calls; delivery/oauth/test_token_source.py shows ours": """
         test_oauth.test_oauth_success
         test_oauth.test_oauth_fail_unrecoverably
         test_oauth.test_oauth_fail_with_retries

@@ -6,7 +6,7 @@ Prints the bodies it got, as JSON.
 import json
 import sys
 
-from segment_gevent.delivery.spool import Store
+from segment_gevent.delivery.spool.store import Store
 
 directory, scope = sys.argv[1:]
 store = Store(directory, scope)

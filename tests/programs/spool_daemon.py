@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-from segment_gevent.delivery.spool import Store
+from segment_gevent.delivery.spool.store import Store
 
 directory, scope = sys.argv[1:]
 store = Store(directory, scope)

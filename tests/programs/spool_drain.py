@@ -16,7 +16,7 @@ import sys
 import gevent
 
 import segment_gevent as segment
-from segment_gevent.delivery import inventory
+from segment_gevent.delivery.spool import inventory
 
 url, directory, *options = sys.argv[1:]
 client = segment.Client("write-key", host=url, spool_dir=directory, shutdown_timeout=5, log=False)

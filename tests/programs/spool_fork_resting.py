@@ -11,7 +11,7 @@ import time
 import gevent
 
 import segment_gevent as segment
-from segment_gevent.delivery import inventory
+from segment_gevent.delivery.spool import inventory
 from segment_gevent.testing import RecordingTransport
 
 directory = sys.argv[1]

@@ -11,9 +11,9 @@ import warnings
 
 import gevent
 
-from segment_gevent.delivery import disk as disk_module
-from segment_gevent.delivery.disk import Disk
-from segment_gevent.delivery.spool import Store
+from segment_gevent.delivery.spool import disk as disk_module
+from segment_gevent.delivery.spool.disk import Disk
+from segment_gevent.delivery.spool.store import Store
 
 directory, scope, forks = sys.argv[1], sys.argv[2], int(sys.argv[3])
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's, about a fork beside another thread

@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 
-from segment_gevent.delivery.spool import Store
+from segment_gevent.delivery.spool.store import Store
 
 directory, scope, whose = sys.argv[1:]
 store = Store(directory, scope)

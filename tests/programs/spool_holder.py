@@ -5,7 +5,7 @@ Says, a line at a time, how many messages are on disk; goes on when a line is re
 
 import sys
 
-from segment_gevent.delivery.spool import Store
+from segment_gevent.delivery.spool.store import Store
 
 directory, scope = sys.argv[1:]
 store = Store(directory, scope)

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from segment_gevent.delivery.spool import SpoolError, Store
+from segment_gevent.delivery.spool.store import SpoolError, Store
 
 directory, scope = sys.argv[1:]
 if os.geteuid() == 0:

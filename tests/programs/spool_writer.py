@@ -5,7 +5,7 @@ Begins with the first line that it reads, and says when it is done; it keeps its
 
 import sys
 
-from segment_gevent.delivery.spool import Store
+from segment_gevent.delivery.spool.store import Store
 
 directory, scope, max_bytes = sys.argv[1:]
 store = Store(directory, scope, max_bytes=int(max_bytes))

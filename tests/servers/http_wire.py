@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import gevent.pool
 import gevent.server
 import gevent.ssl
 import trustme
@@ -94,7 +95,8 @@ class WireServer(gevent.server.StreamServer):  # type: ignore[misc]
         self._script = script
         self._scheme = "https" if tls else "http"
         self._host = host
-        super().__init__((host, 0), **({"ssl_context": tls} if tls else {}))
+        # A pool's greenlets end with the server: one that still reads would have `gevent.wait()` wait in later tests.
+        super().__init__((host, 0), spawn=gevent.pool.Pool(), **({"ssl_context": tls} if tls else {}))
 
     @property
     def url(self) -> str:

@@ -13,8 +13,8 @@ import orjson
 import pytest
 
 from segment_gevent import Client
-from segment_gevent.delivery import inventory
-from segment_gevent.delivery.disk import Disk
+from segment_gevent.delivery.spool import inventory
+from segment_gevent.delivery.spool.disk import Disk
 from segment_gevent.testing import RecordingTransport, ScriptedTransport, Sent
 
 MakeClient = Callable[..., Client]

@@ -19,7 +19,7 @@ def spool(options: Options, *, opens_files: bool) -> Spool | None:
     """
     if not options.spool_dir:
         return None
-    from segment_gevent.delivery.directory import SpoolDirectory  # with sqlite3
+    from segment_gevent.delivery.spool.directory import SpoolDirectory  # with sqlite3
 
     path = Path(os.path.realpath(options.spool_dir))
     nearest = next(each for each in (path, *path.parents) if each.exists())
@@ -44,7 +44,7 @@ def spool(options: Options, *, opens_files: bool) -> Spool | None:
 
 
 def _files(path: Path) -> SpoolFiles:
-    from segment_gevent.delivery import inventory
+    from segment_gevent.delivery.spool import inventory
 
     files = inventory.status(path)
     left = [file for file in files if file.state == "left"]
@@ -88,7 +88,7 @@ def oauth(options: Options) -> OAuth | None:
     given = options.oauth_client_key
     if not given:
         return None
-    from segment_gevent.delivery.client_key import ClientKey
+    from segment_gevent.delivery.oauth.client_key import ClientKey
 
     try:
         ClientKey(given)

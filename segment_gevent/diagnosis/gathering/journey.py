@@ -20,9 +20,9 @@ import gevent
 import gevent.socket
 
 from segment_gevent.delivery.authorization import Basic
-from segment_gevent.delivery.connections import Network
-from segment_gevent.delivery.faults import chain, delivery_error
-from segment_gevent.delivery.session import GeventAdapter, proxy_for
+from segment_gevent.delivery.http.connections import Network
+from segment_gevent.delivery.http.faults import chain, delivery_error
+from segment_gevent.delivery.http.session import GeventAdapter, proxy_for
 from segment_gevent.delivery.sockets import TlsContext
 from segment_gevent.diagnosis.facts import Journey, Proxies
 from segment_gevent.diagnosis.gathering.ways import masked_url
@@ -165,8 +165,8 @@ def _verify_code(error: BaseException) -> int:
 
 def ask_for_token(options: Options, within: float) -> str:
     """Why the token server gives no token; "" if it gave one, which is forgotten at once. Switches."""
-    from segment_gevent.delivery.client_key import ClientKey
-    from segment_gevent.delivery.token_request import Application, TokenRequests, token_url
+    from segment_gevent.delivery.oauth.client_key import ClientKey
+    from segment_gevent.delivery.oauth.token_request import Application, TokenRequests, token_url
     from segment_gevent.delivery.transport import http_transport
 
     key = ClientKey(options.oauth_client_key)

@@ -292,10 +292,9 @@ def test_past_its_bound_the_oldest_go_and_are_counted(
     """With `max_entries`; to the message."""
     for number in range(30):
         add(2 * number, 2 * number + 1, host=segment_server.url)
-    relay = make_relay(redis_server.url, max_entries=10)
+    relay = make_relay(redis_server.url)
     relay.group.create()
-    relay._trim()
-    assert relay.counts.trimmed == 40
+    assert relay.group.trim(10) == 40
     with redis_server.client() as client:
         seen = look(client, KEYS)
     assert (seen.length, seen.trimmed) == (10, 40)
@@ -309,8 +308,8 @@ def test_dead_letters_have_a_bound(redis_server: RedisServer, add: Add) -> None:
     with redis_server.client() as client:
         for _ in range(250):
             client.xadd(KEYS.dead, {"n": "2"})
-        make_relay(redis_server.url, max_dead=10)._trim()
-        assert client.xlen(KEYS.dead) == 10
+        with running(redis_server.url, max_dead=10, claim_after=0.3):
+            until(lambda: client.xlen(KEYS.dead) == 10)
         assert client.hgetall(KEYS.counts) == {b"dead_trimmed": b"480"}
 
 

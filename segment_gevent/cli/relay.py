@@ -137,9 +137,10 @@ def requeue(outbox: str, ids: tuple[str, ...]) -> int:
 def _print_overview(seen: Overview) -> None:
     console = Console(highlight=False)
     age = f", the oldest {seen.oldest_age:,.0f} s old" if seen.length else ""
-    console.print(f"waiting   {seen.lag:,} entries{age}")
+    alone = "; there is no relay to send them" if seen.lag and not seen.consumers else ""
+    console.print(f"waiting   {_entries(seen.lag)}{age}{alone}")
     aside = f", {seen.parked:,} of them put aside" if seen.parked else ""
-    console.print(f"pending   {seen.pending:,} entries with {counted(len(seen.consumers), 'relay')}{aside}")
+    console.print(f"pending   {_entries(seen.pending)} with {counted(len(seen.consumers), 'relay')}{aside}")
     console.print(f"dead      {counted(seen.dead, 'letter')}")
     console.print(f"memory    {counted(seen.memory, 'byte')}")
     console.print(f"so far    {seen.delivered:,} messages delivered, {seen.died:,} dead, {seen.trimmed:,} trimmed")
@@ -160,3 +161,7 @@ def _logger(level: int) -> logging.Logger:
 def _require_redis() -> None:
     if find_spec("redis") is None:
         raise ConfigError("the relay needs the extra `redis`: pip install 'segment-gevent[redis]'")
+
+
+def _entries(number: int) -> str:
+    return f"{number:,} {'entry' if number == 1 else 'entries'}"

@@ -47,6 +47,7 @@ def test_status_says_how_much_waits(redis_server: RedisServer) -> None:
         client.xgroup_create(STREAM, "relays", id="0")
         alone = run("status", SEGMENT_OUTBOX=redis_server.url)
         assert alone.exit_code == 1
+        assert re.match(r"waiting +3 entries, the oldest \d+ s old; there is no relay to send them\n", alone.output)
         client.xreadgroup("relays", "one", {STREAM: ">"}, count=1)
     seen = run("--outbox", redis_server.url, "status", "--json")
     told = json.loads(seen.output)
@@ -54,7 +55,7 @@ def test_status_says_how_much_waits(redis_server: RedisServer) -> None:
     assert (told["length"], told["lag"], told["pending"]) == (3, 2, 1)
     assert [(each["name"], each["pending"]) for each in told["consumers"]] == [("one", 1)]
     lines = run("status", "--outbox", redis_server.url).output
-    assert re.search(r"waiting +2 entries, the oldest \d+ s old\npending +1 entries with 1 relay\n", lines)
+    assert re.search(r"waiting +2 entries, the oldest \d+ s old\npending +1 entry with 1 relay\n", lines)
     assert re.search(r"\bone +1 +\d+ s", lines)
 
 

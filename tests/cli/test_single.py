@@ -95,11 +95,13 @@ def test_a_message_that_is_too_large_is_not_sent(segment_server: LocalSegment) -
         (("track", "E", "--user", "u", "total"), "'total' must be key=value", 2),
         (("track", "E", "--user", "u", "--properties", "[1]"), "must be a JSON object", 2),
         (("track", "E", "--user", "u", "--context", "{"), "must be JSON", 2),
-        (("track", "E"), "track needs a session_id or a user_id", 2),
-        (("track", "E", "--user", "u", "--timestamp", "some day"), "timestamp of type str cannot be read", 2),
+        (("track", "E"), "track needs a --session or a --user; both are empty", 2),
+        (("alias", "visitor", ""), "user_id is required", 2),
+        (("track", "E", "--user", "u", "--message-id", "m" * 100), "--message-id must be a non-empty string", 2),
+        (("track", "E", "--user", "u", "--timestamp", "some day"), "--timestamp of type str cannot be read", 2),
         (("track", "E", "--user", "u", "--host", "nowhere"), "host must be an http:// or https:// address", 2),
     ],
 )
 def test_a_mistake_is_said_before_anything_is_sent(arguments: tuple[str, ...], text: str, code: int) -> None:
-    """In the words of the library's own checks."""
+    """In the words of the library's own checks, with what is a flag here by its name."""
     assert text in " ".join(run(None, *arguments, code=code).split())

@@ -98,7 +98,8 @@ class TlsContext(gevent.ssl.SSLContext):
         except RuntimeError:  # an interpreter that is going down starts no native thread
             failure = load()
         if failure is not None:
-            raise ssl.SSLError(f"no CA certificates in {bundle}: {failure}") from failure
+            # An error's text is the innermost one's, and that one does not name the file.
+            raise ssl.SSLError(failure.errno, f"no CA certificates in {bundle}: {failure}") from None
 
 
 def _default_bundle() -> str:

@@ -84,7 +84,7 @@ def test_an_outdated_tls_version_is_refused(certificate_authority: trustme.CA, c
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
 def test_a_bundle_of_no_use_is_a_tls_error(content: str | None, tmp_path: Path) -> None:
-    """Missing, empty or something else: said at the warm-up and at each send, and printed nowhere."""
+    """Missing, empty or something else: said with its path at the warm-up and at each send, and printed nowhere."""
     bundle = tmp_path / "ca.pem"
     if content is not None:
         bundle.write_text(content)
@@ -93,6 +93,7 @@ def test_a_bundle_of_no_use_is_a_tls_error(content: str | None, tmp_path: Path) 
         with pytest.raises(DeliveryError) as caught:
             attempt()
         assert caught.value.reason == "tls"
+        assert f"no CA certificates in {bundle}: " in str(caught.value)
 
 
 def test_a_server_without_tls_is_a_tls_error() -> None:

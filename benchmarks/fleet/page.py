@@ -97,7 +97,7 @@ def _limit(costs: Costs, hosts: int, each: int) -> str:
     rows = []
     for share, words in ((model.SHARE, "at the relays' default, 800 requests a second"), (1.0, "at the limit, 1,000")):
         fits = model.fitting(costs, share=share)
-        of_all = fits / hosts / each
+        of_all = min(1.0, fits / hosts / each)
         rows.append((words, f"{fits:,.0f}", f"{fits / each:,.0f}", f"{fits / hosts:,.0f}", f"{of_all:.2f}"))
     head = ("one workspace", "events a second", f"hosts of {each:,}", f"each of {hosts:,} hosts", "`sample_rate`")
     return _table(head, rows)

@@ -75,3 +75,9 @@ def test_the_page_has_the_tables_that_the_model_makes(name: str, section: str) -
     stands = [each for each in page.PAGES if begin in each.read_text(encoding="utf-8")]
     assert len(stands) == 1
     assert f"{begin}\n\n{section}\n\n{end}" in stands[0].read_text(encoding="utf-8")
+
+
+def test_a_small_fleet_keeps_all_of_its_events() -> None:
+    """Where a workspace has room for more than there is, the `sample_rate` is the option's highest, 1."""
+    limit = dict(page.sections(hosts=200, each=500))["limit"]
+    assert [line.split(" | ")[-1] for line in limit.splitlines()[2:]] == ["1.00 |", "1.00 |"]

@@ -30,7 +30,7 @@ FOREIGN_NAMES = {
     *("ajs_anonymous_id", "utm_source", "user_agent"),
     *("distinct_id", "group_identify", "visitor_id", "oauth_manager"),
     *("invalid_client", "invalid_request", "invalid_scope", "tracking_api"),
-    *("aof_delayed_fsync", "max_requests", "on_start", "status_code"),
+    *("aof_delayed_fsync", "max_requests", "on_start", "pkg_resources", "status_code"),
     *("plan", "total", "uid", "uuid", "disabled", "flush_att"),
 }
 FOREIGN_FLAGS = {

@@ -11,6 +11,7 @@ import redis
 from redis.exceptions import ResponseError
 
 from segment_gevent.delivery.outbox.keys import GROUP, PARKED, Keys
+from segment_gevent.events.batch import BATCH_MESSAGES
 from segment_gevent.relay import scripts
 from segment_gevent.relay.received import Letter, Received
 
@@ -108,7 +109,9 @@ class Group:
         stream, name, group = (self.keys.dead, "dead_trimmed", "") if dead else (self.keys.stream, "trimmed", GROUP)
         lost = 0
         while True:
-            entries, messages = self._trim(keys=[stream, self.keys.counts], args=[max_entries, name, group])
+            entries, messages = self._trim(
+                keys=[stream, self.keys.counts], args=[max_entries, name, group, BATCH_MESSAGES]
+            )
             lost += int(messages)
             if not entries:
                 return lost

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from gevent.event import Event
 
-from segment_gevent.delivery.outbox.entry import IDENTITY, UnreadableEntryError, fields, read
+from segment_gevent.delivery.outbox.entry import IDENTITY, UnreadableEntryError, fields, read, said
 from segment_gevent.relay.counts import Counts
 from segment_gevent.relay.group import Given, letter
 from segment_gevent.relay.lanes import Lanes
@@ -16,6 +17,9 @@ from segment_gevent.relay.received import Letter, Received
 
 OVERHEAD = 200
 """Bytes of memory that an entry takes besides its messages, about."""
+
+MOST_FIELDS = 100
+"""Of a dead letter; ours has seven, and a script in Redis can pass on some 8,000 arguments."""
 
 
 class Hand:
@@ -116,10 +120,12 @@ class Hand:
             self.is_done.set()
 
     def _bury(self, entry_id: bytes, raw: Mapping[bytes, bytes], reason: str) -> None:
-        """The whole entry is a dead letter, as it is."""
+        """The whole entry is a dead letter, as it is, but for fields past `MOST_FIELDS`."""
         received = Received(entry_id, None)
-        count = int(raw[b"n"]) if raw.get(b"n", b"").isdigit() else 1
-        kept: dict[str, str | bytes] = {name.decode("latin-1"): value for name, value in raw.items()}
+        count = said(raw) or 1
+        kept: dict[str, str | bytes] = {
+            name.decode("latin-1"): value for name, value in islice(raw.items(), MOST_FIELDS)
+        }
         received.letters.append(letter(reason, {**kept, "from": entry_id}, count))
         self._counts.dead += count
         self._hold(received)

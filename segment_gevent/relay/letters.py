@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 
 import redis
 
+from segment_gevent.delivery.outbox.entry import said
 from segment_gevent.delivery.outbox.keys import Keys
 from segment_gevent.relay import scripts
 
@@ -31,8 +32,7 @@ class DeadLetter(NamedTuple):
 
     @property
     def messages(self) -> int:
-        count = self.fields.get(b"n", b"")
-        return int(count) if count.isdigit() else 0
+        return said(self.fields)
 
 
 def letters(client: redis.Redis, keys: Keys) -> Iterator[DeadLetter]:

@@ -55,14 +55,16 @@ while ARGV[at] do redis.call('XADD', KEYS[2], '*', unpack(following())) end
 """What is done leaves the stream, and what of it could not be delivered becomes dead letters."""
 
 TRIM = """
--- KEYS: stream, counts. ARGV: entries that may stay, what to call the count, the group or ''. Answers messages lost.
+-- KEYS: stream, counts. ARGV: entries that may stay, what to call the count, the group or '', the most messages that an
+-- entry may say it has: HINCRBY takes no fraction, and no number past 64 bits. Answers messages lost.
 local over = redis.call('XLEN', KEYS[1]) - ARGV[1]
 if over <= 0 then return {0, 0} end
 local lost, last = 0, nil
 local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', math.min(over, 100))
 for _, entry in ipairs(entries) do
   for at = 1, #entry[2], 2 do
-    if entry[2][at] == 'n' then lost = lost + (tonumber(entry[2][at + 1]) or 0) end
+    local said = entry[2][at] == 'n' and tonumber(entry[2][at + 1])
+    if said and said >= 0 and said <= tonumber(ARGV[4]) then lost = lost + math.floor(said) end
   end
   if ARGV[3] ~= '' then redis.call('XACK', KEYS[1], ARGV[3], entry[1]) end
 end

@@ -244,6 +244,37 @@ def test_what_is_no_entry_is_a_dead_letter(redis_server: RedisServer, add: Add, 
     assert dead(redis_server) == [("the entry cannot be read: its version is unknown", 0)]
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"n": "9" * 30},
+        {"n": "9" * 5_000},
+        {"t": "9" * 400},
+        {"v": "0", **{f"field {number}": "" for number in range(10_000)}},
+    ],
+    ids=[
+        "more messages than 64 bits",
+        "more than Python reads",
+        "a time past floats",
+        "more fields than a script takes",
+    ],
+)
+def test_an_entry_with_strange_numbers_is_a_dead_letter(
+    redis_server: RedisServer, add: Add, segment_server: LocalSegment, strange: dict[str, str]
+) -> None:
+    """It ended each relay that got it, or had Redis refuse for ever what takes entries off the stream."""
+    form = {"v": "1", "k": "key", "h": segment_server.url, "n": "1", "e": "identity", "t": "1000", "b": "{}"}
+    with redis_server.client() as client:
+        client.xadd(KEYS.stream, {**form, **strange})  # type: ignore[arg-type]
+        add(1, host=segment_server.url)
+        with running(redis_server.url, stop_within=1.0):
+            until(is_through(redis_server))
+        ((reason, _),) = dead(redis_server)
+        assert reason.startswith("the entry cannot be read: ")
+        assert look(client, KEYS).died == 1
+    assert numbers(segment_server) == [1]
+
+
 def test_a_refused_key_holds_up_no_other(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """It is tried again, later and later, and given up after `max_deliveries`: those letters wait for a better key."""
     with LocalSegment() as other:
@@ -301,6 +332,18 @@ def test_past_its_bound_the_oldest_go_and_are_counted(
     with running(redis_server.url, max_entries=10):
         until(is_through(redis_server))
     assert numbers(segment_server) == list(range(40, 60))
+
+
+@pytest.mark.parametrize("said", ["9" * 30, "1.5", "nan", "-7", "many"])
+def test_a_bound_holds_whatever_an_entry_says_of_itself(redis_server: RedisServer, said: str) -> None:
+    """Redis counts no fraction, and nothing past 64 bits: it refused to trim the stream ever again."""
+    relay = make_relay(redis_server.url)
+    relay.group.create()
+    with redis_server.client() as client:
+        for count in (said, "2", "2"):
+            client.xadd(KEYS.stream, {"n": count})
+        assert relay.group.trim(1) in {2, 3}
+        assert client.xlen(KEYS.stream) == 1
 
 
 def test_dead_letters_have_a_bound(redis_server: RedisServer, add: Add) -> None:

@@ -36,6 +36,9 @@ LARGEST = 4 * BATCH_BYTES
 LONGEST = 2048
 """Characters of a write key, and of a host, at most."""
 
+LATEST = 2**53
+"""Milliseconds: past it a number is no time of anybody's, and may be one that no calculation takes."""
+
 
 class UnreadableEntryError(ValueError):
     """An entry is none of ours, or damaged; the text says how, and shows nothing of it."""
@@ -86,7 +89,7 @@ def read(given: Mapping[bytes, bytes]) -> Entry:
     try:
         key, host = given[b"k"].decode(), given[b"h"].decode()
         body = _decoded(given[b"b"], given[b"e"].decode())
-        count, added = int(given[b"n"]), int(given[b"t"]) / 1000
+        count, added = int(given[b"n"]), _time(given[b"t"])
     except KeyError as error:
         raise UnreadableEntryError(f"its field {error.args[0].decode()!r} is missing") from None
     except ValueError as error:
@@ -99,6 +102,20 @@ def read(given: Mapping[bytes, bytes]) -> Entry:
     if len(messages) != count or not count <= BATCH_MESSAGES or not all(messages):
         raise UnreadableEntryError(f"it has {len(messages)} messages and says {count}")
     return Entry(key, host, messages, added)
+
+
+def said(given: Mapping[bytes, bytes]) -> int:
+    """How many messages an entry says it has, whatever it is; 0 where none can have so many."""
+    text = given.get(b"n", b"")
+    count = int(text) if text.isdigit() and len(text) <= len(str(BATCH_MESSAGES)) else 0
+    return count if count <= BATCH_MESSAGES else 0
+
+
+def _time(text: bytes) -> float:
+    milliseconds = int(text)
+    if not 0 <= milliseconds <= LATEST:
+        raise ValueError
+    return milliseconds / 1000
 
 
 @lru_cache(maxsize=256)  # a stream has few of them

@@ -107,6 +107,34 @@ def test_without_the_gevent_loop_it_says_so(arrivals: Arrivals, tmp_path: Path) 
         server.ended()
 
 
+SENDING = """
+import segment_gevent as segment
+
+segment.initialize(async_=False, flush_at=1)
+
+
+def application(environ, start_response):
+    segment.track("visitor", event="Page Viewed", properties={"path": environ["PATH_INFO"]})
+    start_response("200 OK", [])
+    return [b"Hello!"]
+"""
+
+
+def test_without_the_gevent_loop_each_call_can_send_and_workers_end_well(arrivals: Arrivals, tmp_path: Path) -> None:
+    """With `async_=False`. Exit handlers run in a C signal handler there, and one that uses gevent would crash it."""
+    (tmp_path / "sending.py").write_text(SENDING)
+    ini = tmp_path / "uwsgi.ini"
+    ini.write_text(
+        f"[uwsgi]\nhttp-socket = 127.0.0.1:0\nchdir = {tmp_path}\nmodule = sending:application\n"
+        "die-on-term = true\nmaster = true\n"
+    )
+    with uwsgi(arrivals.environment, "--ini", str(ini)) as server:
+        assert server.visit(PAGES[:3]) == set(PAGES[:3])
+        arrivals.compare(arrivals.pages(), PAGES[:3])
+        server.signal(signal.SIGTERM)
+        assert "Segmentation Fault" not in server.ended().errors
+
+
 def test_the_example_configuration_works(arrivals: Arrivals, tmp_path: Path) -> None:
     """The one in `examples/`."""
     text = (EXAMPLES / "uwsgi.ini").read_text(encoding="utf-8")

@@ -227,6 +227,19 @@ def test_a_tab_may_be_written_as_people_write_it(segment_server: LocalSegment, t
     assert only(segment_server)["event"] == "E"
 
 
+def test_names_need_not_be_utf8(segment_server: LocalSegment, tmp_path: Path) -> None:
+    """Of a file, its checkpoint, its rejects and a column: old files have others, and no traceback comes of it."""
+    path = tmp_path / os.fsdecode(b"B\xfccher.csv")
+    path.write_bytes(b"userId,event,Gr\xf6\xdfe\n1,Order Completed,7\n2,,8\n")
+    size, checkpoint = os.fsdecode(b"Gr\xf6\xdfe"), tmp_path / os.fsdecode(b"\xfc.checkpoint")
+    flags = ("--map", f"{size}=properties.size", "--rejects", tmp_path / os.fsdecode(b"\xfc.rejects"))
+    for _ in range(2):
+        said = run(segment_server, path, "--checkpoint", checkpoint, *flags, code=1)
+        assert "delivered 1, rejected 1" in said
+    (event,) = segment_server.events()
+    assert event["message"]["properties"] == {"size": "7"}
+
+
 def test_what_can_not_be_read_to_its_end_is_not_finished(segment_server: LocalSegment, tmp_path: Path) -> None:
     """What was read is delivered; the exit code is 2, since nobody knows what is missing."""
     whole = gzip.compress(b"\n".join(numbered(10)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from segment_gevent.cli.importing.claim import Claim, ClaimedError
 from segment_gevent.cli.importing.ledger import Ledger
@@ -93,10 +92,8 @@ class Checkpoint:
 
     def content(self, rejects_size: int) -> bytes:
         """What `write` is to put on disk, as of now."""
-        return orjson.dumps(
-            {"version": VERSION, "terms": self._terms, "rejects": rejects_size, "files": self._files},
-            option=orjson.OPT_INDENT_2,
-        )
+        kept = {"version": VERSION, "terms": self._terms, "rejects": rejects_size, "files": self._files}
+        return json.dumps(kept, indent=2).encode()  # orjson has no way to write a file's name that is no UTF-8
 
     def write(self, content: bytes) -> None:
         """Replace the file. Blocks for the disk, some milliseconds.
@@ -121,7 +118,7 @@ class Checkpoint:
     def _read(self) -> None:
         assert self._path is not None
         try:
-            kept = orjson.loads(self._path.read_bytes())
+            kept = json.loads(self._path.read_bytes())
             version, self._kept_terms = kept["version"], dict(kept["terms"])
             self._files, self.rejects_size = dict(kept["files"]), int(kept["rejects"])
         except OSError as error:

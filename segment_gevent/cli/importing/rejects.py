@@ -37,7 +37,7 @@ class Rejects:
         """
         if self._file is not None:
             text = raw.decode("utf-8", "backslashreplace")
-            row = {"file": name, "line": line, "reason": reason, "text": text}
+            row = {"file": _shown(name), "line": line, "reason": _shown(reason), "text": text}
             self._file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
     def flush(self) -> int:
@@ -61,3 +61,8 @@ class Rejects:
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
+
+
+def _shown(text: str) -> str:
+    """Names of files and of columns may be no UTF-8."""
+    return text.encode(errors="backslashreplace").decode()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import orjson
 
 from segment_gevent import ValidationError
 from segment_gevent.cli.importing.fields import (
@@ -43,8 +41,7 @@ class Ids:
     """
 
     def __init__(self, path: str, header: Sequence[str], fingerprint: str) -> None:
-        place = orjson.dumps([os.fsencode(path).hex(), [os.fsencode(name).hex() for name in header], fingerprint])
-        self._hash = hashlib.blake2b(place, digest_size=16)
+        self._hash = hashlib.blake2b(_bytes([path, list(header), fingerprint]), digest_size=16)
 
     def of(self, record: Record) -> str:
         digest = self._hash.copy()
@@ -76,7 +73,7 @@ class Shape:
         for pair in constants:
             field, value = _parted("--set", pair)
             self._constants.append((_tried(step(field), value), field, value))
-        given = orjson.dumps([sorted(mapping), sorted(constants)])
+        given = _bytes([sorted(mapping), sorted(constants)])
         self.fingerprint = hashlib.blake2b(given, digest_size=8).hexdigest()
 
     def check_columns(self, header: Sequence[str]) -> None:
@@ -147,6 +144,11 @@ class Shape:
 
     def _step(self, name: str) -> Step:
         return self._steps.get(name) or step(name)
+
+
+def _bytes(given: list[Any]) -> bytes:
+    """The same wherever it runs; also of names that are no UTF-8, which orjson refuses."""
+    return json.dumps(given).encode()
 
 
 def _put(where: Step, arguments: Arguments, value: Any) -> None:

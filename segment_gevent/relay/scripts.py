@@ -47,12 +47,13 @@ local function following()
 end
 local ids = following()
 redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
-redis.call('XDEL', KEYS[1], unpack(ids))
+if redis.call('XDEL', KEYS[1], unpack(ids)) == 0 then return end
 local counts = following()
 for n = 1, #counts, 2 do redis.call('HINCRBY', KEYS[3], counts[n], counts[n + 1]) end
 while ARGV[at] do redis.call('XADD', KEYS[2], '*', unpack(following())) end
 """
-"""What is done leaves the stream, and what of it could not be delivered becomes dead letters."""
+"""What is done leaves the stream, and what of it could not be delivered becomes dead letters: once, since a relay that
+got no answer asks again."""
 
 TRIM = """
 -- KEYS: stream, counts. ARGV: entries that may stay, what to call the count, the group or '', the most messages that an

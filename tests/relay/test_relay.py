@@ -19,13 +19,14 @@ from servers.segment_calls import message
 from servers.spools import until
 
 from segment_gevent import Options
+from segment_gevent.delivery.outbox.entry import read
 from segment_gevent.delivery.outbox.keys import GROUP, Keys
 from segment_gevent.relay.carrier import Carrier
 from segment_gevent.relay.lanes import FORGOTTEN_AFTER, Lanes
 from segment_gevent.relay.letters import letters, requeue
 from segment_gevent.relay.overview import look
 from segment_gevent.relay.parcel import Address, load_of
-from segment_gevent.relay.received import Received
+from segment_gevent.relay.received import Letter, Received
 
 Add = Callable[..., bytes]
 KEYS = Keys("segment:outbox")
@@ -179,6 +180,21 @@ def test_one_bad_message_costs_no_other(redis_server: RedisServer, add: Add, seg
         assert requeue(client, KEYS, letter)
         assert not requeue(client, KEYS, letter)
         assert (client.xlen(KEYS.dead), client.xlen(KEYS.stream)) == (0, 1)
+
+
+def test_what_is_finished_twice_counts_once(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+    """A relay asks again where Redis did it and its answer was lost: there were two dead letters of one message."""
+    relay = make_relay(redis_server.url)
+    relay.group.create()
+    add(1, host=segment_server.url)
+    ((entry_id, raw),) = relay.group.read(1, 1)
+    received = Received(entry_id, read(raw))
+    received.letters.append(Letter("refused", {"n": "1", "reason": "refused"}, 1))
+    for _ in range(2):
+        relay.group.finish([received], delivered=3)
+    assert dead(redis_server) == [("refused", 1)]
+    with redis_server.client() as client:
+        assert client.hgetall(KEYS.counts) == {b"delivered": b"3", b"dead": b"1", b"entries": b"1"}
 
 
 def test_one_clients_bad_messages_cost_no_other_client(

@@ -66,7 +66,7 @@ class Group:
 
     def deliveries(self, first: bytes, last: bytes) -> dict[bytes, int]:
         """How often each of this relay's entries in that range was handed out."""
-        return {each["message_id"]: int(each["times_delivered"]) for each in self._pending(first, last)}
+        return {each["message_id"]: int(each["times_delivered"]) for each in self._all_pending(first, last)}
 
     def keep(self, held: Iterable[Received]) -> list[Received]:
         """Say that this relay lives and has these entries; those that another relay has by now."""
@@ -126,11 +126,11 @@ class Group:
             if each["pending"] == 0 and each["idle"] > idle * 1000 and each["name"].decode() != self.name:
                 self._leave(keys=[self.keys.stream], args=[GROUP, each["name"]])
 
-    def _all_pending(self) -> list[Any]:
-        """What this relay has."""
+    def _all_pending(self, first: bytes | str = "-", last: bytes | str = "+") -> list[Any]:
+        """What this relay has, of that range."""
         found: list[Any] = []
-        at: bytes | str = "-"
-        while page := self._pending(at, "+"):
+        at = first
+        while page := self._pending(at, last):
             found += page
             at = b"(" + page[-1]["message_id"]
         return found

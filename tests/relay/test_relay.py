@@ -249,6 +249,21 @@ def test_what_is_handed_out_too_often_is_a_dead_letter(
     assert segment_server.summary()["total"] == 0
 
 
+def test_deliveries_are_known_of_each_entry_that_is_claimed(redis_server: RedisServer) -> None:
+    """Also where this relay has a thousand others between them: one that kills relays would not be given up."""
+    dying, relay = make_relay(redis_server.url).group, make_relay(redis_server.url).group
+    relay.create()
+    with redis_server.client() as client:
+        ids = [client.xadd(KEYS.stream, {"n": "1"}) for _ in range(1_200)]
+    dying.read(1, 1)
+    relay.read(1_198, 1)
+    dying.read(1, 1)
+    for each in (ids[0], ids[-1]):
+        relay.claim(0, 1, each.decode())
+    deliveries = relay.deliveries(ids[0], ids[-1])
+    assert (deliveries[ids[0]], deliveries[ids[-1]]) == (2, 2)
+
+
 def test_what_is_no_entry_is_a_dead_letter(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
     """Whatever anybody adds to the stream holds up nothing."""
     with redis_server.client() as client:

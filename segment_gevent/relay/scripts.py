@@ -89,8 +89,9 @@ return 0
 """
 
 REQUEUE = """
--- KEYS: dead letters, stream. ARGV: the letter's id, then the fields of a new entry. Not twice, whoever asks.
-if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+-- KEYS: dead letters, stream. ARGV: the letter's id, then the fields of a new entry. Not twice, whoever asks; without
+-- a field it stays.
+if not ARGV[2] or redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
 return 1
 """

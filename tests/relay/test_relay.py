@@ -401,6 +401,15 @@ def test_requeueing_ends_beside_a_relay_that_buries(
     assert len(dead(redis_server)) == 300
 
 
+def test_a_letter_of_no_entry_stays_one(redis_server: RedisServer) -> None:
+    """Requeueing goes on behind it: it was gone with an error, and those behind it were left."""
+    with redis_server.client() as client:
+        client.xadd(KEYS.dead, {"reason": "refused", "from": "1-1"})
+        client.xadd(KEYS.dead, {"reason": "refused", "n": "1"})
+        assert [requeue(client, KEYS, letter) for letter in letters(client, KEYS)] == [False, True]
+        assert client.xlen(KEYS.dead) == 1
+
+
 def test_keys_and_hosts_are_let_go_of(segment_server: LocalSegment) -> None:
     """A stream may name any number of them; those that nothing comes for are nothing to the relay."""
     clock = [time.monotonic() + 60]

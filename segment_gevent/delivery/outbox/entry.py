@@ -132,6 +132,8 @@ def _can_be(key: str, host: str) -> bool:
 
 def _decoded(body: bytes, encoding: str) -> bytes:
     if encoding == IDENTITY:
+        if len(body) > LARGEST:
+            raise UnreadableEntryError("its body is too large")
         return body
     if encoding != GZIP:
         raise UnreadableEntryError("its encoding is unknown")

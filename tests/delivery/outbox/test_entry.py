@@ -65,6 +65,7 @@ def test_what_is_written_can_be_read() -> None:
         ({"n": "3"}, "it has 2 messages and says 3"),
         ({"b": b"{}\n"}, "it has 2 messages and says 2"),
         ({"e": "zstd"}, "its encoding is unknown"),
+        ({"b": b"x" * (LARGEST + 1)}, "its body is too large"),
         ({"e": "gzip"}, "its body is no gzip"),
         ({"e": "gzip", "b": gzipped(b"{}\n{}")[:-9]}, "its body ends too early, or is too large"),
         ({"e": "gzip", "b": gzipped(b"x" * (LARGEST + 1))}, "its body ends too early, or is too large"),

@@ -31,7 +31,7 @@ import orjson
 
 import segment_gevent as segment
 from benchmarks import event
-from benchmarks.servers import SUBJECT_CORE, pin, server
+from benchmarks.servers import SINK_CORE, SUBJECT_CORE, pin, server
 from segment_gevent.cli.demo.gauges import HubGauge
 from segment_gevent.context import current
 from segment_gevent.contrib.wsgi import SegmentMiddleware
@@ -54,6 +54,28 @@ REQUEST = {
     "REMOTE_ADDR": "203.0.113.9",
     "wsgi.url_scheme": "https",
 }
+
+# pywsgi sends head and body apart: Nagle's algorithm would hold back each body for 40 ms.
+SLOW_SERVER = """
+import gevent
+from gevent.pywsgi import WSGIHandler, WSGIServer
+
+class Handler(WSGIHandler):
+    def __init__(self, sock, *rest):
+        sock.setsockopt(6, 1, 1)
+        super().__init__(sock, *rest)
+
+def app(environ, start):
+    environ["wsgi.input"].read()
+    gevent.sleep({seconds})
+    start("200 OK", [("Content-Type", "application/json")])
+    return [b"{{}}"]
+
+server = WSGIServer(("127.0.0.1", 0), app, log=None, handler_class=Handler)
+server.start()
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
 
 Row = tuple[str, str]
 
@@ -197,7 +219,7 @@ def of_stalls() -> list[Row]:
         ("importing requests, urllib3 and ssl", ranged(importing)),
         ("… and the rest of `warm_up()`, for HTTPS", ranged(warming)),
     ]
-    with slow_server() as url:
+    with slow_server(0.5) as url:
         rows.append(("a server that takes 0.5 s: stall by requests, unpatched", stalled(partial(post, url))))
         client = segment.Client("write-key", host=url, flush_at=1)
         client.warm_up()
@@ -235,15 +257,13 @@ def stalled(call: Callable[[], object]) -> str:
 
 
 @contextmanager
-def slow_server() -> Iterator[str]:
-    program = (
-        "import gevent\nfrom gevent.pywsgi import WSGIServer\n"
-        "def app(environ, start):\n environ['wsgi.input'].read()\n gevent.sleep(0.5)\n"
-        " start('200 OK', [('Content-Type', 'application/json')])\n return [b'{}']\n"
-        "server = WSGIServer(('127.0.0.1', 0), app, log=None)\nserver.start()\n"
-        "print(server.server_port, flush=True)\nserver.serve_forever()\n"
+def slow_server(seconds: float) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_SERVER.format(seconds=seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: pin(SINK_CORE),
     )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -272,9 +292,33 @@ def of_a_request() -> list[Row]:
     return [("a message alone: call, batch, request, answer, `flush`; CPU", f"{seconds / calls * 1e6:.0f} µs")]
 
 
+def in_flight() -> list[Row]:
+    """What the time of a server's answer leaves, with several batches on their way."""
+    rows = []
+    with slow_server(0.05) as url:
+        for batches in (1, 2, 4, 8):
+            client = segment.Client(
+                "write-key", host=url, max_in_flight=batches, max_queue_size=1_000_000, flush_at=100
+            )
+            client.track("session", "user", "Played")
+            client.flush()
+            began = perf_counter()
+            for number in range(events := 40_000 + 20_000 * batches):
+                client.track(*(made := event.make(number))[:2], event.NAME, made.properties)
+                if number % 100 == 0:
+                    gevent.sleep(0)
+            client.flush()
+            rate = events / (perf_counter() - began)
+            client.shutdown()
+            rows.append(
+                (f"events a second, `max_in_flight={batches}`, a server that takes 50 ms", f"{round(rate, -3):,.0f}")
+            )
+    return rows
+
+
 def main() -> None:
     pin(SUBJECT_CORE)
-    rows = [*calls(), *of_steps(), *of_a_request(), *of_stalls(), *oauth()]
+    rows = [*calls(), *of_steps(), *of_a_request(), *in_flight(), *of_stalls(), *oauth()]
     machine = f"{platform.python_implementation()} {platform.python_version()}, gevent {gevent.__version__}"
     table = "\n".join(f"| {what} | {figure} |" for what, figure in rows)
     page = (

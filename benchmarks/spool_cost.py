@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--spool-dir", default=tempfile.gettempdir())
     arguments = parser.parse_args()
+    measure("warming up", arguments.events)  # imports, caches: the first measure would pay for them
     with tempfile.TemporaryDirectory(dir=arguments.spool_dir) as folder:
         spool = os.path.join(folder, "spool")
         measure("no spool", arguments.events)

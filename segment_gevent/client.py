@@ -69,7 +69,7 @@ class Client:
         self._editor = _editor(options, self._logger)
         self._disabled = None if options.enabled else _disabled()
         self._pipelines: dict[int, Pipeline] = {}
-        # Once a client: each forked child would have to parse the key anew, 28 to 194 ms.
+        # Once a client: each forked child would have to parse the key anew, 28 to 200 ms.
         self._key = _client_key(options)
         _clients.add(self)
         if options.enabled:

@@ -1,6 +1,6 @@
 """The private key of an OAuth application, and the statement it signs: that a token request comes from its owner.
 
-Reading a key parses and checks it, which takes 28 ms of CPU for 2,048 bits and 194 ms for 4,096, with the GIL held: no
+Reading a key parses and checks it, which takes 28 ms of CPU for 2,048 bits and 200 ms for 4,096, with the GIL held: no
 thread makes that harmless, so it is done where the application starts, and a key that is no good is refused there.
 cryptography, which does it, loads no ssl. PyJWT does, and so it is imported at the first signature, like requests.
 """
@@ -58,7 +58,7 @@ class ClientKey:
     def assertion(self, *, client_id: str, key_id: str, audience: str, jti: str, now: float) -> str:
         """The signed statement (a JWT, RS256) that whoever holds it is `client_id`: to `audience`, once, for a minute.
 
-        Signing is CPU and lets go of the GIL meanwhile: 0.4 ms for 2,048 bits, 1.6 to 2.7 ms for 4,096.
+        Signing is CPU and lets go of the GIL meanwhile: 0.2 ms for 2,048 bits, 1.3 to 2.3 ms for 4,096.
 
         Args:
             key_id: by which the server knows the public key.

@@ -95,7 +95,7 @@ class TokenSource:
     Args:
         client_id: of the OAuth application.
         client_key: its private key, as PEM text or the path of a file with it; or a `ClientKey`, which spares the
-            process that makes this one the parsing, 28 to 194 ms of CPU.
+            process that makes this one the parsing, 28 to 200 ms of CPU.
         key_id: by which Segment knows the public key.
         auth_server: the token server of the workspace's region.
         scope: what the token is for.

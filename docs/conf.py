@@ -26,7 +26,14 @@ copyright = "the authors of segment-gevent"  # noqa: A001 - Sphinx's name for it
 html_title = f"segment-gevent {__version__}"
 
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/results.md"]
+include_patterns = [
+    "docs/**.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "benchmarks/results.md",
+    "benchmarks/details.md",
+]
 exclude_patterns = [".*", "build", "dist", "segment_gevent", "tests"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "offline"]
 html_theme = "furo"

@@ -28,7 +28,9 @@ def commands(name: str) -> list[list[str]]:
 def test_the_text_of_the_gunicorn_example_is_true(arrivals: Arrivals) -> None:
     """Its configuration is found, and the application; on another port here."""
     (command,) = commands("gunicorn_conf.py")
-    with WebServer([*command, "-b", "127.0.0.1:0"], arrivals.environment, says=r"Listening at: \S+:(\d+)") as server:
+    # A worker that is told to end before it listens to signals is waited for: for 30 s, if nothing else is said.
+    command += ["-b", "127.0.0.1:0", "--graceful-timeout", "3"]
+    with WebServer(command, arrivals.environment, says=r"Listening at: \S+:(\d+)") as server:
         server.line(r"(?s)(Booting worker.*){2}")
         assert server.visit(PAGES) == set(PAGES)
         server.signal(signal.SIGTERM)

@@ -45,7 +45,7 @@ def importing(sink: CountingSink, *arguments: object) -> Process:
     return program("importing", *words, environment={"NO_PROXY": "*"})
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: signal.Signals(number).name)
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_an_import_that_ended_half_way_goes_on(

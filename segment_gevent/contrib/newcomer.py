@@ -20,18 +20,17 @@ class Newcomer:
     def __init__(self, cookie: str, *, is_secure: bool) -> None:
         self.cookie = cookie
         self.is_secure = is_secure
-        self.id = str(uuid4())
-        self.is_known = False
-        """Whether a call has asked for the id."""
+        self.id = ""
+        """Empty until a call asks for it."""
 
     def __call__(self) -> str:
-        self.is_known = True
+        self.id = self.id or str(uuid4())
         return self.id
 
     def headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """An answer's headers, with the cookie where the id is used, and the application sets none of its name."""
         headers = list(given)
-        if self.is_known and not any(self._is_set_by(*header) for header in headers):
+        if self.id and not any(self._is_set_by(*header) for header in headers):
             headers.append(("Set-Cookie", self._written()))
         return headers
 

@@ -31,7 +31,7 @@ class SegmentMiddleware:
         newcomer = self._reader.newcomer(request.META)
         scope = self._reader.scope(request.META, partial(_user_id, request), newcomer)
         response = scope.run(self._get_response, request)
-        if newcomer is not None and newcomer.is_known and newcomer.cookie not in response.cookies:
+        if newcomer is not None and newcomer.id and newcomer.cookie not in response.cookies:
             response.set_cookie(
                 newcomer.cookie, newcomer.id, max_age=MAX_AGE, secure=newcomer.is_secure, samesite="Lax"
             )

@@ -60,7 +60,7 @@ TRIM = """
 -- entry may say it has: HINCRBY takes no fraction, and no number past 64 bits. Answers messages lost.
 local over = redis.call('XLEN', KEYS[1]) - ARGV[1]
 if over <= 0 then return {0, 0} end
-local lost, last = 0, nil
+local lost = 0
 local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', math.min(over, 100))
 for _, entry in ipairs(entries) do
   for at = 1, #entry[2], 2 do

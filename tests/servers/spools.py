@@ -59,6 +59,21 @@ def replayed(client: Client, messages: int) -> Callable[[], bool]:
     return look
 
 
+def turn_of_the_disk(condition: Callable[[], object]) -> None:
+    """Have the disk work, and the hub wait, until the condition holds, and for a turn more."""
+
+    def wait() -> None:
+        while not condition():
+            Disk().run(lambda: None)
+        for _ in range(10):
+            Disk().run(lambda: None)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    thread.join(SOON)
+    assert not thread.is_alive()
+
+
 def check(client: Client, **counts: int) -> None:
     """The counts are these, and every call has one fate."""
     stats = client.stats
@@ -80,8 +95,8 @@ def leave(make: MakeClient, *names: str, **options: Any) -> None:
 
 
 @contextmanager
-def hanging_disk() -> Iterator[None]:
-    """While it lasts, the disk does nothing for anybody in this process."""
+def hanging_disk() -> Iterator[threading.Event]:
+    """While it lasts, or until the event that it gives is set, the disk does nothing for anybody in this process."""
     disk, began, go_on = Disk(), threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -92,7 +107,7 @@ def hanging_disk() -> Iterator[None]:
     gevent.sleep(0)
     assert began.wait(SOON)
     try:
-        yield
+        yield go_on
     finally:
         go_on.set()
         hanging.get(timeout=SOON)

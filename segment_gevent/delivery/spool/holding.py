@@ -115,12 +115,14 @@ class Holding:
 
     # Messages.
 
-    def add(self, messages: Sequence[tuple[int, bytes]], *, held: bool) -> None:
-        """Store (ordinal, body) pairs, all or none."""
+    def add(self, messages: Sequence[tuple[int, bytes]], *, held: bool, claimed: bool = False) -> None:
+        """Store (ordinal, body) pairs, all or none; with `claimed` they are handed out already."""
         created = self._settings.milliseconds()
         self._do(lambda journal: journal.insert(messages, held=held, created=created))
         if not held:
             self.free += len(messages)
+        if claimed:
+            self.claimed.update(ordinal for ordinal, _ in messages)
 
     def remove(self, first: int, end: int) -> None:
         """Delete the held ones of an ordinal range; what can't be deleted now is with the next call."""
@@ -139,6 +141,11 @@ class Holding:
         given = self._do(lambda journal: journal.let_go(first, end))
         self.free += given
         return given
+
+    def take_back(self, first: int, end: int) -> None:
+        """Make the free ones of an ordinal range held, and no longer handed out."""
+        self.free -= self._do(lambda journal: journal.hold(first, end))
+        self.release(range(first, end))
 
     def oldest(self, messages: int, size: int, *, held: bool | None = None) -> list[Record]:
         """Rows that are not handed out, as `Journal.oldest`; of another's file, all are free."""

@@ -155,6 +155,10 @@ class Journal:
         """Make the held rows with first <= id < end free; how many there were."""
         return self._change("UPDATE messages SET held = 0 WHERE id >= ? AND id < ? AND held = 1", first, end)
 
+    def hold(self, first: int, end: int) -> int:
+        """Make the free rows with first <= id < end held; how many there were."""
+        return self._change("UPDATE messages SET held = 1 WHERE id >= ? AND id < ? AND held = 0", first, end)
+
     def oldest(
         self, *, messages: int, size: int, held: bool | None = None, skip: Collection[int] = (), after: int = NO_ID
     ) -> list[Record]:

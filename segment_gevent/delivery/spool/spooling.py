@@ -78,6 +78,10 @@ class Spooling:
         rows = list(enumerate(flight.messages, flight.first))
         keeper = flight.keeper = object()
 
+        def add() -> None:
+            # As claimed, or a replay could send what the caller, killed before it hears of it, has sent from memory.
+            self._store.add(rows, owned=False, claimed=True)
+
         def take_back() -> None:
             if flight.keeper is keeper:  # else another, such as a shutdown, has it put there since
                 self._take_back(flight)
@@ -86,7 +90,9 @@ class Spooling:
         self.writer.leave_out(flight)
         is_kept = False
         try:
-            is_kept = self._storage.run(partial(self._store.add, rows, owned=False), until=until, orphaned=take_back)
+            is_kept = self._storage.run(add, until=until, orphaned=take_back)
+            if is_kept:
+                self._store.hand_over(flight.first, flight.first + len(flight))
         finally:
             self._being_kept.remove(flight)
             self.writer.take_up(flight, is_on_disk=is_kept)
@@ -108,9 +114,10 @@ class Spooling:
 
     def _take_back(self, flight: Flight) -> None:
         """On disk: the flight is in memory too, or has another fate, so that no replay may send it."""
-        self._store.add(list(enumerate(flight.messages, flight.first)), owned=True)
+        first, end = flight.first, flight.first + len(flight)
+        self._store.take_back(first, end)
         if not self.writer.is_durable:
-            self._store.remove(flight.first, flight.first + len(flight))
+            self._store.remove(first, end)
 
     def settled(self, first: int, messages: int) -> None:
         """So many messages from this ordinal on have a fate other than spooled. Never switches."""

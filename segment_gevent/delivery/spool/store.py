@@ -79,17 +79,28 @@ class Store:
 
     # Messages of this process.
 
-    def add(self, messages: Sequence[tuple[int, bytes]], *, owned: bool) -> None:
+    def add(self, messages: Sequence[tuple[int, bytes]], *, owned: bool, claimed: bool = False) -> None:
         """Store (ordinal, body) pairs, all or none; an ordinal that is there already is replaced.
 
-        `owned` says that the process has the messages in memory too: nobody claims them, until `give_up` or its end. To
-        make room the oldest go before: of other processes that ended first, those that are owned last.
+        `owned` says that the process has the messages in memory too: nobody claims them, until `give_up` or its end.
+        Those that are `claimed` are the caller's, until `hand_over` or `take_back`. To make room the oldest go before:
+        of other processes that ended first, those that are owned last.
         """
         own = self._custody.made()
         need = sum(cost(len(body)) for _, body in messages)
         self._bounds.prepare(own, need)
-        own.add(messages, held=owned)
+        own.add(messages, held=owned, claimed=claimed)
         self._bounds.added(need)
+
+    def hand_over(self, first: int, end: int) -> None:
+        """Let anyone claim the messages with first <= ordinal < end, which were added as claimed. Touches no disk."""
+        if (own := self._custody.own) is not None:
+            own.release(range(first, end))
+
+    def take_back(self, first: int, end: int) -> None:
+        """Own the messages with first <= ordinal < end, which were added as claimed: they are in memory after all."""
+        if (own := self._custody.own) is not None:
+            own.take_back(first, end)
 
     def remove(self, first: int, end: int) -> None:
         """Delete the owned messages with first <= ordinal < end: they were settled.

@@ -31,6 +31,7 @@ from servers.spools import (
     on_disk,
     replayed,
     track,
+    turn_of_the_disk,
     until,
 )
 
@@ -254,6 +255,28 @@ def test_callers_that_are_killed_while_the_queue_is_full_spool_nothing_twice(mak
     check(client, spooled=0, pending=0)
     assert stats.delivered == stats.submitted - stats.dropped
     assert set(Counter(ids(transport)).values()) == {1}
+
+
+def test_what_a_killed_caller_put_on_disk_is_sent_from_memory_alone(make: MakeClient, directory: Path) -> None:
+    """Also where a replay looks for messages before the disk hears that nobody waits for its answer."""
+    transport = RecordingTransport()
+    client = make(transport=transport, overflow="spool", max_queue_size=2)
+    for _ in range(10):
+        turn_of_the_disk(lambda: True)  # for the look that a new client has
+        gevent.sleep(0)
+    with hanging_disk() as go_on:
+        caller = gevent.spawn(track, client, "1", "2", "3")  # the queue is full before the flusher has a turn
+        gevent.sleep(0)
+        client.look()
+        for _ in range(10):
+            gevent.sleep(0)  # it finds nothing to send, and asks the disk
+        go_on.set()
+        turn_of_the_disk(lambda: on_disk(directory))  # and none of the caller's, which would hear of it
+        caller.kill()
+    client.flush()
+    until(lambda: replayed(client, 0)() and not on_disk(directory))
+    check(client, submitted=3, delivered=2, dropped=1, spooled=0, replayed=0)
+    assert [message["event"] for message in transport.messages] == ["1", "2"]
 
 
 @pytest.mark.parametrize("overflow", ["block", "spool"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import stat
 import subprocess
@@ -176,6 +177,33 @@ def test_owned_messages_are_nobodys_to_claim(directory: Path, store: Store) -> N
     store.close()
     assert [(int(row.body), row.is_mine) for row in other.claim(*ALL)] == [(2, False), (3, False), (4, False)]
     other.close()
+
+
+def test_messages_added_as_claimed_are_the_adders(directory: Path, store: Store) -> None:
+    """Handed over, they are anyone's; taken back, they are owned, and as gone as others when they are removed."""
+    store.add(messages(0, 10), owned=False, claimed=True)
+    assert store.claim(*ALL) == []
+    store.hand_over(2, 5)
+    assert ordinals(store.claim(*ALL)) == [2, 3, 4]
+    store.take_back(5, 10)
+    assert store.claim(*ALL) == []
+    assert [(file.held, file.free) for file in inventory.status(directory)] == [(5, 5)]
+    store.remove(5, 8)
+    store.close()
+    other = Store(directory, SCOPE)
+    assert drain(other) == [0, 1, 2, 3, 4, 8, 9]
+    other.close()
+
+
+def test_what_was_taken_back_is_not_missed_when_the_file_is_gone(directory: Path, store: Store) -> None:
+    """It is in memory: only what is on disk and nowhere else is told as lost."""
+    store.add(messages(0, 5), owned=False, claimed=True)
+    store.take_back(0, 4)
+    shutil.rmtree(directory)
+    store.add(messages(5, 6), owned=True)
+    assert [(loss.reason, loss.messages) for loss in store.take_news() if isinstance(loss, Loss)] == [
+        ("spool_damaged", 1)
+    ]
 
 
 def test_removed_messages_are_gone(directory: Path, store: Store) -> None:

@@ -100,7 +100,7 @@ class Flusher:
 
     def make_room(self) -> None:
         """The buffer is full, maybe of fewer messages than the threshold: send what is there. Never switches."""
-        if self.threshold != NEVER:
+        if self.threshold != NEVER or self._home.is_gone:
             self.wake()
 
     def drop_oldest(self) -> bytes | None:
@@ -287,38 +287,46 @@ class Flusher:
             if in_caller:
                 self._drain(waiter, deadline)
                 self._release_if_idle()
-            elif not self._wake_home(deadline):
+            else:
+                self.wake()
+                self._await_home(waiter, deadline, is_last=is_last)
+            is_served = self._flights.settled >= target or not self._flights.is_ours
+            return is_served and waiter.all_delivered and not self._flights.is_inherited
+
+    def _await_home(self, waiter: Waiter, deadline: float, *, is_last: bool) -> None:
+        """Wait until the waiter is served, and see to it where the home hub does not: it may end or stop meanwhile."""
+        while self._lacks(waiter) and (seconds := deadline - time.monotonic()) > 0:
+            if self._home.is_gone:
+                self.wake()  # its home is here from now on
+            if not self._home.answers(min(HOME_ANSWERS_WITHIN, seconds)):
                 if is_last and self._flights.seize():
                     self._notify()
-                self._drain(waiter, deadline)
-            while self._flights.is_ours and self._flights.settled < target:
-                seconds = deadline - time.monotonic()
-                if seconds <= 0:
-                    return False
-                waiter.wait(seconds)
-            return waiter.all_delivered and not self._flights.is_inherited
-
-    def _wake_home(self, deadline: float) -> bool:
-        self.wake()
-        return self._home.is_here or self._home.answers(min(HOME_ANSWERS_WITHIN, deadline - time.monotonic()))
+                self._send_here(waiter, deadline)
+            waiter.wait(max(0.0, min(HOME_ANSWERS_WITHIN, deadline - time.monotonic())))
 
     def _drain(self, waiter: Waiter, deadline: float | None) -> None:
         """Send in the caller's greenlet until the waiter is served; others' flights are waited for."""
-        while self._flights.is_ours and self._flights.settled < waiter.target:
-            try:
-                if (flight := self._next()) is not None:
-                    self._carry(flight, until=deadline)
-                    continue
-            except OutOfTimeError:
-                return
-            except BaseException:
-                if self._flights.take_back(getcurrent()):
-                    self._notify()
-                raise
+        while self._send_here(waiter, deadline) and self._lacks(waiter):
             seconds = HOME_ANSWERS_WITHIN if deadline is None else deadline - time.monotonic()
             if seconds <= 0:
                 return
             waiter.wait(min(seconds, HOME_ANSWERS_WITHIN))
+
+    def _lacks(self, waiter: Waiter) -> bool:
+        return self._flights.is_ours and self._flights.settled < waiter.target
+
+    def _send_here(self, waiter: Waiter, deadline: float | None) -> bool:
+        """Send in the caller's greenlet what the waiter lacks and nobody carries; False if `deadline` ended it."""
+        try:
+            while self._lacks(waiter) and (flight := self._next()) is not None:
+                self._carry(flight, until=deadline)
+        except OutOfTimeError:
+            return False
+        except BaseException:
+            if self._flights.take_back(getcurrent()):
+                self._notify()
+            raise
+        return True
 
     def send_if_due(self) -> None:
         """For `async_=False`: if a flush is due, send in the caller's greenlet, which switches.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from segment_gevent.delivery import lifecycle
 from segment_gevent.delivery.buffer import Buffer
 from segment_gevent.delivery.fates import Fates
-from segment_gevent.delivery.flusher import Flusher
+from segment_gevent.delivery.flusher import HOME_ANSWERS_WITHIN, Flusher
 from segment_gevent.delivery.trouble import Trouble
 from segment_gevent.words import counted
 
@@ -84,7 +84,8 @@ class Overflow:
                 if seconds <= 0 or is_closed():
                     return False
                 with self._dropping_if_interrupted(message):
-                    room.wait(seconds)
+                    room.wait(min(seconds, HOME_ANSWERS_WITHIN))
+                self._flusher.make_room()  # should the home hub have ended meanwhile
         return True
 
     def _after_spooling(self, message: bytes) -> bool:

@@ -351,6 +351,44 @@ def test_the_home_moves_when_its_thread_ended(make_client: MakeClient) -> None:
     assert client.stats.flusher_alive
 
 
+@pytest.mark.parametrize("call", ["flush", "track"])
+def test_who_waits_outlives_the_home_hub(make_client: MakeClient, call: str) -> None:
+    """What that hub had in flight is sent from another: also for a call that waits for room in the queue."""
+    hold = Hold()
+    made: list[Client] = []
+    is_over = threading.Event()
+
+    def make() -> None:
+        client = make_client(
+            transport=ScriptedTransport(hold), max_queue_size=2, overflow="block", block_timeout=LONG, log=False
+        )
+        client.track("s", event="in flight")
+        hold.arrived.wait()
+        client.track("s", event="1")
+        client.track("s", event="2")
+        made.append(client)
+        while not is_over.is_set():
+            gevent.idle()
+        gevent.get_hub().destroy()
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    while not made:
+        gevent.idle()
+        time.sleep(0)
+    (client,) = made
+    calling = gevent.spawn(client.flush, LONG) if call == "flush" else gevent.spawn(client.track, "s", event="3")
+    for _ in range(100):  # the home hub answers that it turns
+        gevent.idle()
+        time.sleep(0)
+    assert not calling.ready()
+    is_over.set()
+    in_thread(thread.join)
+    assert calling.get(timeout=20) is True
+    assert client.flush(20) is True
+    assert client.stats.delivered == client.stats.submitted
+
+
 def test_a_client_made_where_no_hub_turns_uses_the_hub_that_does(make_client: MakeClient) -> None:
     """Made in a thread that never waits, used where greenlets run: the first message goes at once."""
     transport = RecordingTransport()

@@ -197,6 +197,22 @@ def turn() -> None:
         timer.close()
 
 
+_turned: weakref.WeakKeyDictionary[Hub, int] = weakref.WeakKeyDictionary()
+
+
+def first_turn() -> None:
+    """Before a native thread is asked for something: let this hub's loop turn, if it has not in this process. Switches.
+
+    A forked child goes on in the midst of its parent's turn. A thread that answers before the loop has begun another
+    is not heard until something else happens in it: of 34,000 such children 9 waited for it, of 37,000 that had turned
+    none.
+    """
+    hub = get_hub()
+    if _turned.get(hub) != os.getpid():
+        turn()
+        _turned[hub] = os.getpid()
+
+
 class BorrowedHub:
     """A context in which a thread may wait on gevent's events; a hub made for it alone goes with it.
 

@@ -260,6 +260,8 @@ class Pipeline:
     def warm_up(self) -> None:
         """Do now what the first send would: import requests, read the CA bundle. Takes some 0.1 s; may switch."""
         if isinstance(self._transport, GeventTransport):
+            if not lifecycle.in_hub():
+                lifecycle.first_turn()
             self._transport.warm_up()
 
     def stats(self) -> Stats:

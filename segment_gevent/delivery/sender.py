@@ -163,6 +163,7 @@ class Sender:
         _end(self._limit_pauses)
 
     def _attempt(self, flight: Flight, until: float | None, *, is_background: bool) -> requests.Response:
+        lifecycle.first_turn()  # threads look up names and read certificates
         flight.sent_at = stamp(time.time())
         body = flight.body(flight.sent_at)
         if len(body) > LARGE_BODY:

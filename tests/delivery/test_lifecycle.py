@@ -195,6 +195,40 @@ def test_a_fork_starts_no_greenlet(make_client: MakeClient) -> None:
     assert in_child(lambda: len(living_greenlets())) <= before
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_childs_loop_turns_before_it_sends(make_client: MakeClient, mode: bool) -> None:
+    """The fork was in the midst of a turn, in which threads that look up names may answer unheard."""
+    turns: list[int] = []
+
+    def answer(_: Sent) -> int:
+        turns.append(gevent.get_hub().loop.iteration)
+        return 200
+
+    client = make_client(transport=ScriptedTransport(answer), async_=mode)
+    gevent.idle()
+    turn_of_fork = gevent.get_hub().loop.iteration
+
+    def send() -> int:
+        client.track("s", event="E")
+        assert client.flush(10)
+        return turns[0]
+
+    assert in_child(send) > turn_of_fork
+
+
+def test_a_childs_loop_turns_before_it_warms_up(make_client: MakeClient) -> None:
+    """As servers' hooks have it do after the fork."""
+    client = make_client(host="http://127.0.0.1:1")
+    gevent.idle()
+    turn_of_fork = gevent.get_hub().loop.iteration
+
+    def warm_up() -> int:
+        client.warm_up()
+        return int(gevent.get_hub().loop.iteration)
+
+    assert in_child(warm_up) > turn_of_fork
+
+
 def test_a_grandchild_is_a_child(make_client: MakeClient) -> None:
     """Also where the process between them never used the client."""
     transport = RecordingTransport()

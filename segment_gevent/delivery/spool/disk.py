@@ -172,7 +172,8 @@ def _wait(done: Event, timeout: float) -> bool:
     """Whether `done` was set within `timeout` seconds.
 
     In a forked child, until its loop has turned once, a thread's call may not wake it: 4 of 9,000 children waited in
-    vain. Any event lets the loop find what it missed, so this makes some.
+    vain. Any event lets the loop find what it missed, so this makes some; `lifecycle.first_turn` would have the work
+    begin a turn later than it was asked for.
     """
     pause = FIRST_LOOK
     while not done.wait(min(pause, timeout)):

@@ -77,6 +77,8 @@ def uwsgi(environment: Mapping[str, str], *options: str, address: str = "127.0.0
     server = WebServer([*command, *options], environment, says=r"bound to TCP address 127\.0\.0\.1:(\d+)")
     if "--lazy-apps" in options:
         server.line(r"(?s)(WSGI app 0 .* ready.*){2}")  # a signal in the midst of the import would be the import's
+    if options[:1] != ("--ini",):
+        server.line("running gevent loop engine")  # the first worker's; one told to end in its hooks is waited for
     return server
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import time
 import weakref
 from _thread import RLock, get_ident  # native, also where the application patched `threading`
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Protocol
 
 import gevent.threadpool  # noqa: F401 - the first DNS look-up inside atexit must not be the one that imports it
@@ -329,14 +331,31 @@ def _hook_end_of_multiprocessing() -> None:
 
 
 def _after_uwsgi_fork() -> None:
-    """In a worker, before its first request; and again at its end, for hooks of others that took our place."""
+    """In a worker, before its first request.
+
+    A SIGINT waits until this is done, for it would come between the claim of what the master left and its use. Then it
+    waits for the loop: until that runs Python's own handler is in place, whose KeyboardInterrupt uWSGI prints and
+    forgets, and its master would wait a minute for a worker that serves on.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+            _inherit_of_uwsgi()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    except KeyboardInterrupt:
+        on_first_turn(partial(os.kill, os.getpid(), signal.SIGINT))
+
+
+def _inherit_of_uwsgi() -> None:
     if uwsgi.is_worker():
         for heir in list(_heirs):
             heir.hasten()
 
 
 def _at_uwsgi_exit() -> None:
-    _after_uwsgi_fork()
+    _inherit_of_uwsgi()  # once more, for another's hook may have taken our place
     finish_all()
 
 

@@ -228,7 +228,7 @@ def opened(pid: int, directory: Path) -> list[str]:
 
 MASTERS: dict[str, Callable[[Mapping[str, str]], WebServer]] = {
     "gunicorn-preload": lambda environment: gunicorn(environment, "--preload", app="spool_app:application"),
-    "uwsgi": lambda environment: uwsgi(environment, "--module", "spool_app:application"),
+    "uwsgi": lambda environment: uwsgi(environment, app="spool_app:application"),
 }
 
 

@@ -56,7 +56,7 @@ def test_under_a_gunicorn_without_greenlets(http_arrivals: Arrivals) -> None:
 
 def test_under_uwsgi(http_arrivals: Arrivals) -> None:
     """Which forks without hooks, and without --enable-threads."""
-    with uwsgi(http_arrivals.environment, "--module", APP) as server:
+    with uwsgi(http_arrivals.environment, app=APP) as server:
         in_master, in_worker = found(server, "/load"), found(server)
     assert in_master["master"] == "note"
     assert in_worker["gevent-worker"] == in_worker["fork-ids"] == in_worker["reached"] == "ok"
@@ -66,8 +66,8 @@ def test_under_uwsgi(http_arrivals: Arrivals) -> None:
 
 def test_under_uwsgi_with_what_it_lacks(http_arrivals: Arrivals) -> None:
     """Nothing is left to say."""
-    options = ("--lazy-apps", "--enable-threads", "--gevent-early-monkey-patch", "--module", APP)
-    with uwsgi(http_arrivals.environment, *options) as server:
+    options = ("--lazy-apps", "--enable-threads", "--gevent-early-monkey-patch")
+    with uwsgi(http_arrivals.environment, *options, app=APP) as server:
         assert set(found(server).values()) == {"ok"}
 
 
@@ -77,7 +77,7 @@ def test_under_uwsgi_without_its_gevent_loop(http_arrivals: Arrivals, tmp_path: 
     ini.write_text(
         f"[uwsgi]\nhttp-socket = 127.0.0.1:0\nmaster = true\nprocesses = 1\ndie-on-term = true\nmodule = {APP}"
     )
-    with uwsgi(http_arrivals.environment, "--ini", str(ini)) as server:
+    with uwsgi(http_arrivals.environment, "--ini", str(ini), workers=0) as server:
         levels = found(server)
     assert levels["no-hub"] == "error"
     assert levels["reached"] == "ok"

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.matrix  # of ways to start; the other Pythons have it b
 
 PAGE = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
 PATHS = [f"/page/{number}" for number in range(23)]
-READY = {"gunicorn": "(?s)(The worker is ready.*){2}", "uWSGI": "WSGI app 0 .* ready", "pywsgi": "Listening at"}
+BOTH = "(?s)(The worker is ready.*){2}"
+READY = {"gunicorn": BOTH, "uWSGI": BOTH, "pywsgi": "Listening at"}
 
 
 class QuickStart:
@@ -39,6 +40,7 @@ class QuickStart:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": sys.prefix,
             "GUNICORN_CMD_ARGS": f"-c {PROGRAMS / 'gunicorn_bare.py'}",
+            "UWSGI_IMPORT": "uwsgi_ready",
         }
         self._page = PAGE.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}").replace(", 8000)", f", {self.port})")
         self._page = self._page.replace("--run-time 10s", "--run-time 2s")

@@ -65,20 +65,28 @@ def gunicorn(
     return server
 
 
-def uwsgi(environment: Mapping[str, str], *options: str, address: str = "127.0.0.1:0") -> WebServer:
-    """uWSGI's gevent loop, with a master and two workers unless `options` begin with an ini file."""
+def uwsgi(
+    environment: Mapping[str, str],
+    *options: str,
+    app: str = "app:application",
+    workers: int = 2,
+    address: str = "127.0.0.1:0",
+) -> WebServer:
+    """uWSGI's gevent loop, with a master, unless `options` begin with an ini file; ready for requests and signals.
+
+    With no `workers`, for a configuration without the gevent loop, it may not be ready yet.
+    """
     binary = Path(sys.executable).parent / "uwsgi"
     if not binary.exists():
         lacking("uWSGI")
     command = [str(binary), "--virtualenv", sys.prefix]
     if options[:1] != ("--ini",):
-        command += ["--http-socket", address, "--master", "--processes", "2", "--gevent", "50", "--die-on-term"]
-        command += ["--module", "app:application"]
+        command += ["--http-socket", address, "--master", "--processes", str(workers), "--gevent", "50"]
+        command += ["--die-on-term", "--module", app]
+    if workers:
+        command += ["--import", "uwsgi_ready"]
     server = WebServer([*command, *options], environment, says=r"bound to TCP address 127\.0\.0\.1:(\d+)")
-    if "--lazy-apps" in options:
-        server.line(r"(?s)(WSGI app 0 .* ready.*){2}")  # a signal in the midst of the import would be the import's
-    if options[:1] != ("--ini",):
-        server.line("running gevent loop engine")  # the first worker's; one told to end in its hooks is waited for
+    server.line(f"(?s)(The worker is ready.*){{{workers}}}")
     return server
 
 

@@ -18,6 +18,9 @@ TIDY_EVERY = 60.0
 LOOK_AFTER = 1 << 20
 """Bytes that a process adds at most between two looks how large the directory is."""
 
+NEWCOMERS = 4
+"""Nobody takes more room at once than with so many in the directory: they may come before the next look."""
+
 EVICT_ROWS = 500
 EVICT_BYTES = 1 << 20
 EVICT_ROUNDS = 40
@@ -112,16 +115,16 @@ class Bounds:
                 over = max(min(total - goal, own.size() - goal // writers), total - limit)
                 freed = self._evict(own, over, "spool_full", held=False)
                 self._evict(own, over - freed, "spool_full", held=True)
-        self._room = min(LOOK_AFTER, self._margin // (2 * writers))
+        self._room = min(LOOK_AFTER, self._margin // (2 * max(writers, NEWCOMERS)))
         self._room_in = own
 
     def _bounds(self, writers: int) -> tuple[int, int]:
         """The bytes to come down to with so many processes, and those that none may go beyond at a look.
 
-        What is above is for what comes between two looks, and for the logs.
+        What is above is for what comes between two looks, for the logs, and for the files of processes that come later.
         """
         limit = self._max_bytes - self._margin - writers * self._log
-        return (limit - self._margin // 2 if writers > 1 else limit), limit
+        return limit - self._margin // 2, limit
 
     def _lives(self, file: SpoolFile) -> bool:
         """Whether another process has this file."""

@@ -63,9 +63,9 @@ class Store:
     ) -> None:
         """Keep messages in `directory`, for the key and host that `scope` stands for (see `scope_of`).
 
-        All files in the directory together stay under `max_bytes`, as long as no call adds more than a thirty-second of
-        it, divided by the number of processes with a file. A call with more may go beyond by twice its bytes, for as
-        long as it takes. Messages stay under `max_age` seconds. The oldest go.
+        All files in the directory together stay under `max_bytes`, as long as it is 2 MiB or more for each process with
+        a file, and no call adds more than a thirty-second of such a share. A call with more may go beyond by twice its
+        bytes, for as long as it takes. Messages stay under `max_age` seconds. The oldest go.
         A message that was added survives its process, and if `is_synced`, for an fsync a call, its machine. `now` is
         the wall clock, in seconds since 1970.
         """

@@ -448,6 +448,28 @@ def test_a_living_process_keeps_its_share(directory: Path) -> None:
     late.close()
 
 
+def test_who_fills_the_directory_leaves_room_for_who_comes(directory: Path) -> None:
+    """Three come at its fullest moment, and it does nothing more: they have room before it has made some."""
+    bound = 6 << 20
+    early = Store(directory, SCOPE, max_bytes=bound)
+    largest = 0
+    for first in range(0, 12_000, 20):
+        early.add(messages(first, first + 20, 1_000), owned=False)
+        largest = max(largest, size_of(directory)) if first > 8_000 else 0
+    while size_of(directory) < largest:
+        first += 20
+        early.add(messages(first, first + 20, 1_000), owned=False)
+    late = [Store(directory, SCOPE, max_bytes=bound) for _ in range(3)]
+    for _ in range(200):
+        for store in late:
+            first += 20
+            store.add(messages(first, first + 20, 1_000), owned=False)
+            largest = max(largest, size_of(directory))
+    assert bound // 2 < largest <= bound
+    for store in [early, *late]:
+        store.close()
+
+
 def size_while_stopped(directory: Path, processes: list[subprocess.Popen[str]]) -> int:
     """Its size at one moment, and not one file's before and the next one's after what another process did."""
     for process in processes:

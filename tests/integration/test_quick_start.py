@@ -17,14 +17,18 @@ import pytest
 from servers.arrivals import Arrivals
 from servers.program import PROGRAMS, ROOT, Process
 from servers.requirements import lacking
-from servers.web_server import WebServer
+from servers.web_server import UWSGI_SAYS, WebServer
 
 pytestmark = pytest.mark.matrix  # of ways to start; the other Pythons have it by the servers' own tests
 
 PAGE = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
 PATHS = [f"/page/{number}" for number in range(23)]
-BOTH = "(?s)(The worker is ready.*){2}"
-READY = {"gunicorn": BOTH, "uWSGI": BOTH, "pywsgi": "Listening at"}
+WORKERS = "(The worker is ready.*){2}"
+READY = {
+    "gunicorn": f"(?s){WORKERS}",
+    "uWSGI": f"(?s)(?=.*The master is ready).*{WORKERS}",
+    "pywsgi": "Listening at",
+}
 
 
 class QuickStart:
@@ -40,7 +44,7 @@ class QuickStart:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": sys.prefix,
             "GUNICORN_CMD_ARGS": f"-c {PROGRAMS / 'gunicorn_bare.py'}",
-            "UWSGI_IMPORT": "uwsgi_ready",
+            **{f"UWSGI_{option.upper().replace('-', '_')}": value for option, value in UWSGI_SAYS.items()},
         }
         self._page = PAGE.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}").replace(", 8000)", f", {self.port})")
         self._page = self._page.replace("--run-time 10s", "--run-time 2s")

@@ -17,6 +17,9 @@ from servers.requirements import lacking
 EXAMPLES = ROOT / "examples"
 IN_EXAMPLES = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, EXAMPLES, PROGRAMS)))}
 
+UWSGI_SAYS = {"hook-master-start": "print:The master is ready", "import": "uwsgi_ready"}
+"""Options with which its processes say when they are ready for signals, which they ignore or forget before."""
+
 
 class WebServer(Process):
     """A server that has said where it listens; `url` has no slash at its end."""
@@ -74,7 +77,7 @@ def uwsgi(
 ) -> WebServer:
     """uWSGI's gevent loop, with a master, unless `options` begin with an ini file; ready for requests and signals.
 
-    With no `workers`, for a configuration without the gevent loop, it may not be ready yet.
+    With no `workers`, for a configuration without the gevent loop, only its master is.
     """
     binary = Path(sys.executable).parent / "uwsgi"
     if not binary.exists():
@@ -83,9 +86,9 @@ def uwsgi(
     if options[:1] != ("--ini",):
         command += ["--http-socket", address, "--master", "--processes", str(workers), "--gevent", "50"]
         command += ["--die-on-term", "--module", app]
-    if workers:
-        command += ["--import", "uwsgi_ready"]
+    command += [f"--{option}={value}" for option, value in UWSGI_SAYS.items() if workers or option != "import"]
     server = WebServer([*command, *options], environment, says=r"bound to TCP address 127\.0\.0\.1:(\d+)")
+    server.line("The master is ready")
     server.line(f"(?s)(The worker is ready.*){{{workers}}}")
     return server
 

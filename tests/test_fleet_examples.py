@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+from servers.ports import free_port
 from servers.program import Process
-from servers.redis_server import RedisServer, free_port
+from servers.redis_server import RedisServer
 from servers.requirements import lacking
 
 from segment_gevent import Options

@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 from servers.local_segment import LocalSegment
 from servers.oauth_server import CLIENT_ID, KEY_ID, TokenServer, pem, private_key
+from servers.ports import free_port
 from servers.program import ROOT
-from servers.redis_server import RedisServer, free_port
+from servers.redis_server import RedisServer
 from servers.relays import relay_process
 from servers.segment_calls import message
 

@@ -12,6 +12,7 @@ from gevent.event import Event
 from living import living_greenlets
 
 from segment_gevent import Client
+from segment_gevent.delivery import lifecycle
 from segment_gevent.testing import Hold, RecordingTransport, ScriptedTransport, Sent, response
 
 MakeClient = Callable[..., Client]
@@ -29,7 +30,10 @@ def batches(transport: RecordingTransport) -> list[list[str]]:
 
 
 def let_others_run() -> None:
-    """Every greenlet that is ready gets its turns."""
+    """Every greenlet that is ready gets its turns, and one that waits for a turn of the loop too."""
+    for _ in range(20):
+        gevent.sleep(0)
+    lifecycle.turn()
     for _ in range(20):
         gevent.sleep(0)
 

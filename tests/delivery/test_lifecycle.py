@@ -308,7 +308,8 @@ def test_flush_in_a_native_thread_waits_for_the_home_hub(make_client: MakeClient
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(flush()))
     thread.start()
-    gevent.idle()
+    while not client._pipeline()._flusher._waiters:
+        gevent.idle()
     hold.release()
     in_thread(thread.join)
     assert (answers, hubs) == ([False], [None])

@@ -114,7 +114,7 @@ def test_a_name_that_nobody_knows() -> None:
 def test_a_server_that_says_nothing() -> None:
     """The time that was given ends it, and the step is named."""
     with WireServer(lambda peer: peer.wait_closed()) as server:
-        journey = go(host_of(server), within=0.2)
+        journey = go(host_of(server), within=2)
     assert journey.failure == "timeout"
     assert "an answer" in journey.words
 

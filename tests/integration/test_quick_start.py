@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from shlex import quote
 
 import pytest
 from servers.arrivals import Arrivals
+from servers.ports import free_port
 from servers.program import PROGRAMS, ROOT, Process
 from servers.requirements import lacking
 from servers.web_server import UWSGI_SAYS, WebServer
@@ -35,9 +35,7 @@ class QuickStart:
     """The files of the page in a folder of their own, and its commands, on a port and with a broker that are free."""
 
     def __init__(self, folder: Path, arrivals: Arrivals, broker: str = "") -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._folder = folder
         self._environment = {
             **arrivals.environment,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import socket
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from servers.arrivals import Arrivals
+from servers.ports import free_port
 from servers.web_server import EXAMPLES, uwsgi
 
 PAGES = [f"/page/{number}" for number in range(203)]
@@ -42,9 +42,7 @@ def test_a_signal_amid_requests_loses_nothing(
 @pytest.mark.parametrize("lazy", [(), ("--lazy-apps",)], ids=["forked", "lazy-apps"])
 def test_a_reload_loses_nothing(arrivals: Arrivals, lazy: tuple[str, ...]) -> None:
     """SIGHUP replaces the workers, and without --lazy-apps the master too."""
-    with socket.socket() as free:  # with port 0 the server would come back on another
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"  # with port 0 the server would come back on another
     with uwsgi(arrivals.environment, *lazy, address=address) as server:
         assert server.visit(PAGES[:100]) == set(PAGES[:100])
         server.signal(signal.SIGHUP)

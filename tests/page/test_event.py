@@ -56,12 +56,12 @@ def test_it_can_be_copied(visit: Visits, server: LocalSegment) -> None:
 
 def test_it_tells_how_it_came(visit: Visits, send: Send) -> None:
     """The request that carried it, how late, and how often that had been tried."""
-    called = datetime.now(timezone.utc) - timedelta(seconds=42)
+    called = datetime.now(timezone.utc) - timedelta(hours=5)
     send(message(1), message(2, timestamp=called.isoformat()), X_Retry_Count="2")
     page = visit()
     expect(page.locator(".row .mark")).to_have_text(["retry 2", "retry 2"])
     open_first(page)
-    fact(page, "Delay", "42 s")
+    fact(page, "Delay", "5 h")
     fact(page, "Retries", "sent twice before")
     fact(page, "Request", "no. 1 2 messages")
     fact(page, "Library", "by-hand 1.0")

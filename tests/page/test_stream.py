@@ -76,9 +76,12 @@ def test_a_moving_pointer_holds_the_list_for_a_moment(visit: Visits, send: Send)
     send(message(1))
     page = visit()
     expect(page.locator(".row")).to_be_visible()
-    page.locator(".row").hover()
+    row = page.locator(".row")
+    row.hover()
     send(message(2))
-    waiting(page, 1)
+    while not page.get_by_role("button", name="1 new").is_visible():
+        row.hover(position={"x": 5, "y": 5})
+        row.hover(position={"x": 25, "y": 5})
     expect(page.locator(".virtual-row")).to_have_count(2)
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,10 @@ class Process:
     """A command in a process group of its own; a context manager, at whose end the whole group is gone."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        # gunicorn's control socket is in it; two that make it in the same place at once don't always succeed.
+        self._runtime = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})}
+        variables["XDG_RUNTIME_DIR"] = self._runtime.name
         for name in ("SEGMENT_WRITE_KEY", "SEGMENT_HOST"):
             if name not in (environment or {}):
                 variables.pop(name, None)
@@ -134,6 +138,7 @@ class Process:
         self._process.wait()
         for reader in self._readers:
             reader.join(5.0)
+        self._runtime.cleanup()
 
     def _signal_group(self, number: int) -> None:
         with suppress(ProcessLookupError):

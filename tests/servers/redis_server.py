@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import redis
+from servers.ports import free_port
 from servers.program import Process
 from servers.requirements import lacking
 
@@ -77,9 +77,3 @@ class RedisServer:
 
     def __exit__(self, *_error: object) -> None:
         self.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

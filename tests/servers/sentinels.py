@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import redis
+from servers.ports import free_port
 from servers.program import Process
-from servers.redis_server import RedisServer, free_port
+from servers.redis_server import RedisServer
 
 SERVICE = "fleet"
 

@@ -12,7 +12,8 @@ import gevent
 import gevent.subprocess
 import pytest
 import trustme
-from servers.http_wire import WireServer, server_context
+from gevent.event import Event
+from servers.http_wire import OK, Peer, WireServer, server_context
 
 from segment_gevent.delivery.http.connections import PlainConnection
 from segment_gevent.delivery.transport import HttpTransport
@@ -113,7 +114,16 @@ def test_reading_the_trusted_certificates_leaves_the_hub_free(ca_bundle: Path) -
 
 def test_the_first_sends_of_two_greenlets_share_a_session(certificate_authority: trustme.CA, ca_bundle: Path) -> None:
     """Both wait for the certificates; the one that is late takes the session of the other."""
-    with WireServer(tls=server_context(certificate_authority)) as server:
+    together = Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        if len(server.requests) == 2:
+            together.set()
+        together.wait()
+        peer.sock.sendall(OK)
+
+    with WireServer(script, tls=server_context(certificate_authority)) as server:
         transport = HttpTransport(server.url, verify=str(ca_bundle))
         senders = [gevent.spawn(transport.send, b"{}", {}) for _ in range(2)]
         assert [sender.get(timeout=10).status_code for sender in senders] == [200, 200]

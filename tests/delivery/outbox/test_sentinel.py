@@ -10,7 +10,8 @@ import pytest
 import redis
 from redis.exceptions import ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from servers.redis_server import RedisServer, free_port
+from servers.ports import free_port
+from servers.redis_server import RedisServer
 from servers.spools import track
 
 from segment_gevent import Client

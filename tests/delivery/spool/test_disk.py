@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from threading import get_ident
 
 import gevent
 import pytest
@@ -366,19 +367,16 @@ print(disk.run(lambda: "done"))
 
 def test_a_dropped_disk_ends_its_thread() -> None:
     """So does a closed one; the next work starts another."""
-    before = len(sys._current_frames())
     disk = Disk()
-    disk.run(int)
-    assert len(sys._current_frames()) == before + 1
-    for _ in range(3):
-        thread = disk.run(lambda: sys._current_frames)
-        assert thread is sys._current_frames
+    threads = {disk.run(get_ident) for _ in range(3)}
+    assert len(threads - {get_ident()}) == 1
     disk.close()
-    while len(sys._current_frames()) > before:
+    while threads & set(sys._current_frames()):
         gevent.sleep(0)
-    disk.run(int)
+    threads = {disk.run(get_ident)}
+    assert threads <= set(sys._current_frames())
     del disk
-    while len(sys._current_frames()) > before:
+    while threads & set(sys._current_frames()):
         gevent.sleep(0)
 
 

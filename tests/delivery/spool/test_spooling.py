@@ -219,7 +219,7 @@ def test_a_full_queue_spools_the_oldest_and_loses_none(make: MakeClient) -> None
     """100,000 calls, more than the queue holds, without a pause: each is accepted, and arrives once."""
     hold = Hold()
     transport = ScriptedTransport(hold)
-    client = make(transport=transport, overflow="spool", max_queue_size=2_000)
+    client = make(transport=transport, overflow="spool", max_queue_size=2_000, send_timeout=LONG)
     for number in range(100_000):
         assert client.track("s", event="E", properties={"n": number})
     check(client, dropped=0, failed=0)

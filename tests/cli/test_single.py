@@ -77,7 +77,7 @@ def test_a_refusal_is_said_in_the_servers_words(segment_server: LocalSegment) ->
 def test_a_server_that_is_away_is_said(segment_server: LocalSegment) -> None:
     """With what stands in the way, after the time that it was given."""
     segment_server.stop()
-    said = run(segment_server, "track", "E", "--user", "u", "--within", "0.2", code=1)
+    said = run(segment_server, "track", "E", "--user", "u", "--within", "2", code=1)
     assert said.startswith("not delivered in time: ")
     assert "refused" in said
 

@@ -29,7 +29,7 @@ def test_the_text_of_the_gunicorn_example_is_true(arrivals: Arrivals) -> None:
     """Its configuration is found, and the application; on another port here."""
     (command,) = commands("gunicorn_conf.py")
     # A worker that is told to end before it listens to signals is waited for: for 30 s, if nothing else is said.
-    command += ["-b", "127.0.0.1:0", "--graceful-timeout", "3"]
+    command += ["-b", "127.0.0.1:0", "--graceful-timeout", "10"]
     with WebServer(command, arrivals.environment, says=r"Listening at: \S+:(\d+)") as server:
         server.line(r"(?s)(Booting worker.*){2}")
         assert server.visit(PAGES) == set(PAGES)

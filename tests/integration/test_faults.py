@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -52,12 +53,25 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Run]]]:
-    """Each cell's run that was asked for, under way; all begin with the first test, some at once."""
+    """Each cell's run that was asked for, under way; all begin with the first test, some at once.
+
+    A worker of pytest-xdist has collected all tests, and runs some: there a cell begins with its first test.
+    """
     asked = {
         item.callspec.params["cell"] for item in request.session.items if "runs" in getattr(item, "fixturenames", ())
     }
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {cell: pool.submit(run, *cell.split("-"), tmp_path_factory.mktemp(cell)) for cell in sorted(asked)}
+
+        class Runs(dict[str, "Future[Run]"]):
+            def __missing__(self, cell: str) -> Future[Run]:
+                self[cell] = pool.submit(run, *cell.split("-"), tmp_path_factory.mktemp(cell))
+                return self[cell]
+
+        runs = Runs()
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            for cell in sorted(asked):
+                runs[cell]
+        yield runs
 
 
 def run(place: str, mode: str, folder: Path) -> Run:
@@ -187,7 +201,8 @@ def test_what_never_gets_better_fails_or_is_kept(cell: str, name: str, runs: dic
     assert not found.messages(name, "delivered")
     if cell.endswith("memory"):
         assert sorted(found.messages(name, "failed") + found.messages(name, "dropped")) == sorted(accepted)
-        assert {reason for report in found.reports for reason in report[name]["reasons"]} <= set(LOST[name])
+        reasons = {reason for report in found.reports for reason in report[name]["reasons"]}
+        assert reasons <= {*LOST[name], "timeout"}  # on a busy machine that may be what the last attempt ends with
     else:
         assert sorted(found.on_disk[name]) == sorted(accepted)
         assert not found.messages(name, "failed") + found.messages(name, "dropped")

@@ -73,11 +73,11 @@ def test_a_reload_loses_nothing(arrivals: Arrivals, configuration: Path) -> None
 @HOOKS
 def test_workers_that_reach_their_number_of_requests_lose_nothing(arrivals: Arrivals, configuration: Path) -> None:
     """With --max-requests workers end and start all the time."""
-    with gunicorn(
-        arrivals.environment, "--max-requests", "40", "--graceful-timeout", "3", configuration=configuration
-    ) as server:
+    options = ("--max-requests", "40", "--graceful-timeout", "10")
+    with gunicorn(arrivals.environment, *options, configuration=configuration) as server:
         answered = server.visit(PAGES, at_once=4)
-        server.line("(?s)Autorestarting worker.*The worker is ready")
+        server.line("Autorestarting worker")
+        server.line(f"(?s)(The worker is ready.*){{{2 + server.errors.count('Autorestarting worker')}}}")
         server.signal(signal.SIGTERM)
         server.ended()
     compare(arrivals, answered)
@@ -89,7 +89,7 @@ def test_a_worker_that_times_out_delivers(arrivals: Arrivals, configuration: Pat
     with gunicorn(
         arrivals.environment,
         "--timeout",
-        "1",
+        "3",  # its workers tell once a second that they live
         app="server_app:application",
         workers=1,
         configuration=configuration,

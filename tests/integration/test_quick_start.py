@@ -45,7 +45,7 @@ class QuickStart:
             **{f"UWSGI_{option.upper().replace('-', '_')}": value for option, value in UWSGI_SAYS.items()},
         }
         self._page = PAGE.replace("127.0.0.1:8000", f"127.0.0.1:{self.port}").replace(", 8000)", f", {self.port})")
-        self._page = self._page.replace("--run-time 10s", "--run-time 2s")
+        self._page = self._page.replace("--run-time 10s", "--run-time 2s --stop-timeout 10")
         self._page = self._page.replace("redis://127.0.0.1:6379/0", broker)
         for name, text in re.findall(r"^```(?:python|ini)\n[#;] (\S+)\n(.*?)^```$", self._page, re.M | re.S):
             (folder / name).write_text(text, encoding="utf-8")

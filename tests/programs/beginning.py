@@ -7,6 +7,7 @@ import sys
 def begin(**options):
     """Patch as ORDER says, and make the default client; the package `segment_gevent`, or what SEGMENT_AS says."""
     order, url, bundle = sys.argv[1:4]
+    options = {"shutdown_timeout": 20, **options}  # on a busy machine the first send at an exit may take its time
     if order == "patched-first":
         import gevent.monkey
 

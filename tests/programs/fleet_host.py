@@ -19,4 +19,4 @@ def say(data, _response):
 
 for number in itertools.count():
     segment.track(user_id=sys.argv[4], event="Counted", properties={"n": number})
-    gevent.sleep(0.002)
+    gevent.sleep(0.01)

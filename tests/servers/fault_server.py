@@ -34,6 +34,7 @@ from gevent.pywsgi import WSGIServer
 from gevent.server import StreamServer
 from gevent.ssl import PROTOCOL_TLS_SERVER, SSLContext
 from servers.http_wire import Peer
+from servers.ports import hold
 from servers.program import ROOT, TESTS
 
 from segment_gevent.debugger.process import start_module, stop_process
@@ -189,6 +190,7 @@ class Listener:
             Event().wait()
         elif then == "away":
             self._server.close()
+            hold(self.port)
             gevent.spawn_later(fault["away"], self._come_back)
             peer.reset()
             for each in list(self._idle):

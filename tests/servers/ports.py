@@ -8,12 +8,17 @@ _reserved: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port that nobody else is given until these tests end; servers may listen on it again and again (SO_REUSEADDR).
+    """A port that nobody else is given; see `hold`."""
+    return hold(0)
 
-    Until one does, connections to it are refused.
+
+def hold(port: int) -> int:
+    """Keep a free port, or any for 0, from others until these tests end; returns it.
+
+    Servers may listen on it again and again (by SO_REUSEADDR). While none does, connections to it are refused.
     """
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", 0))
+    sock.bind(("127.0.0.1", port))
     _reserved.append(sock)
     return int(sock.getsockname()[1])

@@ -189,7 +189,7 @@ def test_a_stopped_import_goes_on(segment_server: LocalSegment, tmp_path: Path, 
     path = lines(tmp_path / "a.ndjson", b"{", *numbered(count), b"[]")
     flags = ("--checkpoint", tmp_path / "checkpoint", "--rejects", tmp_path / "bad")
     with importing(segment_server, path, *flags, "--rate", count // 4) as process:
-        segment_server.wait_for(count // 2, timeout=600)
+        segment_server.wait_for(count // 10, timeout=600)
         process.signal(number)
         assert process.ended(120).code == (-9 if number == signal.SIGKILL else 2)
     assert segment_server.summary()["total"] < count

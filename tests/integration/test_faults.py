@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ import trustme
 from servers.fault_script import FAULTS, LOST, LOST_SCRIPT, TIME_OUT
 from servers.fault_server import FaultServer
 from servers.local_segment import LocalSegment
+from servers.ports import free_port
 from servers.program import PROGRAMS, program
 from servers.web_server import gunicorn
 
@@ -87,13 +87,9 @@ def run(place: str, mode: str, folder: Path) -> Run:
     reports = folder / "reports"
     reports.mkdir()
     script = {name: fault.script for name, fault in FAULTS.items()} | LOST_SCRIPT
-    with (
-        socket.socket() as nobody,
-        FaultServer(script, certificates={n: str(folder / f"{n}.pem") for n in certificates}) as server,
-    ):
-        nobody.bind(("127.0.0.1", 0))  # and does not listen
+    with FaultServer(script, certificates={n: str(folder / f"{n}.pem") for n in certificates}) as server:
         hosts = {
-            "refused": f"http://127.0.0.1:{nobody.getsockname()[1]}",
+            "refused": f"http://127.0.0.1:{free_port()}",
             "dns": "http://nowhere.invalid",
             **server.tls,
         }
@@ -201,8 +197,7 @@ def test_what_never_gets_better_fails_or_is_kept(cell: str, name: str, runs: dic
     assert not found.messages(name, "delivered")
     if cell.endswith("memory"):
         assert sorted(found.messages(name, "failed") + found.messages(name, "dropped")) == sorted(accepted)
-        reasons = {reason for report in found.reports for reason in report[name]["reasons"]}
-        assert reasons <= {*LOST[name], "timeout"}  # on a busy machine that may be what the last attempt ends with
+        assert {reason for report in found.reports for reason in report[name]["reasons"]} <= set(LOST[name])
     else:
         assert sorted(found.on_disk[name]) == sorted(accepted)
         assert not found.messages(name, "failed") + found.messages(name, "dropped")
@@ -248,14 +243,12 @@ def test_every_request_kept_the_rules(cell: str, runs: dict[str, Future[Run]]) -
 def test_a_server_that_is_away_for_longer_than_all_retries(mode: str, tmp_path: Path) -> None:
     """In memory the messages fail; with a spool all of them arrive when it is back, once."""
     spool = {} if mode == "memory" else {"spool_dir": tmp_path / "spool", "durable": mode == "durable"}
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and does not listen
-        port = nobody.getsockname()[1]
-        client = Client("write-key", host=f"http://127.0.0.1:{port}", max_retries=3, flush_after=0.01, **spool)
-        for n in range(20):
-            assert client.track("away", event="Counted", properties={"n": n})
-        assert client.flush(60) is False
-        assert (client.stats.failed, client.stats.spooled) == ((20, 0) if mode == "memory" else (0, 20))
+    port = free_port()
+    client = Client("write-key", host=f"http://127.0.0.1:{port}", max_retries=3, flush_after=0.01, **spool)
+    for n in range(20):
+        assert client.track("away", event="Counted", properties={"n": n})
+    assert client.flush(60) is False
+    assert (client.stats.failed, client.stats.spooled) == ((20, 0) if mode == "memory" else (0, 20))
     with LocalSegment(port=port) as server:
         assert client.track("back", event="Counted", properties={"n": 20})
         assert client.flush(60)

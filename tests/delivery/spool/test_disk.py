@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from threading import get_ident
 
 import gevent
 import pytest
@@ -368,12 +367,13 @@ print(disk.run(lambda: "done"))
 def test_a_dropped_disk_ends_its_thread() -> None:
     """So does a closed one; the next work starts another."""
     disk = Disk()
-    threads = {disk.run(get_ident) for _ in range(3)}
-    assert len(threads - {get_ident()}) == 1
+    threads = {disk.run(threading.get_ident) for _ in range(3)}
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
     disk.close()
     while threads & set(sys._current_frames()):
         gevent.sleep(0)
-    threads = {disk.run(get_ident)}
+    threads = {disk.run(threading.get_ident)}
     assert threads <= set(sys._current_frames())
     del disk
     while threads & set(sys._current_frames()):

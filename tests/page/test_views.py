@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import gevent
 import pytest
-from servers.browser import Visits, expect
+from servers.browser import Route, Visits, expect
 from servers.local_segment import LocalSegment
 from servers.segment_calls import batch, headers, message
 
@@ -77,6 +77,20 @@ def test_the_request_log(visit: Visits, send: Send, server: LocalSegment) -> Non
     expect(detail).to_contain_text("not compressed")
     detail.get_by_role("link", name="show it").click()
     expect(page.locator(".row")).to_have_count(1)
+
+
+def test_requests_that_come_while_the_log_is_loading_are_in_it(visit: Visits, send: Send) -> None:
+    """However late the first answer is: it tells of the time when it was asked for."""
+    send(message(1))
+    page = visit("/?view=faults")
+    late: list[Route] = []
+    page.route("**/_/requests?*", lambda route: late.append(route), times=1)
+    with page.expect_request("**/_/requests?*"):
+        page.get_by_role("link", name="Requests").click()
+    send(message(2), message(3))
+    expect(page.locator(".stream-line")).to_contain_text("2 requests")
+    late.pop().continue_()
+    expect(page.locator(".cell-messages")).to_have_text(["2 messages", "1 message"])
 
 
 def test_faults_are_ordered_and_used_up(visit: Visits, send: Send, server: LocalSegment) -> None:

@@ -11,11 +11,11 @@ from servers.requirements import lacking
 
 try:
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+    from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 except ImportError:
     sync_playwright = None
 
-__all__ = ["Browser", "Locator", "Page", "Visits", "browsing", "expect", "violations"]
+__all__ = ["Browser", "Locator", "Page", "Route", "Visits", "browsing", "expect", "violations"]
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [

@@ -45,6 +45,7 @@ export class Feed<T> {
   #asked = new Map<number, AbortController>();
   #seen: [number, number] = [0, 0];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #starting = false;
   #stop = new AbortController();
 
   constructor(load: Load<T>) {
@@ -62,6 +63,7 @@ export class Feed<T> {
     const stop = (this.#stop = new AbortController());
     this.#load = load;
     this.#upto = upto;
+    this.#starting = true;
     this.ready.value = false;
     this.error.value = "";
     try {
@@ -76,6 +78,9 @@ export class Feed<T> {
     } catch (error) {
       if (!stop.signal.aborted) this.error.value = (error as Error).message;
     }
+    if (stop.signal.aborted) return;
+    this.#starting = false;
+    if (!this.waiting.value) this.take();
   }
 
   /** Load nothing more; what waits is forgotten. */
@@ -85,6 +90,7 @@ export class Feed<T> {
     this.#asked.clear();
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#starting = false;
     this.#pending = null;
     this.waiting.value = 0;
   }
@@ -105,12 +111,12 @@ export class Feed<T> {
     else this.take();
   }
 
-  /** Show what waits. */
+  /** Show what waits; what came while the list was being loaded, as soon as that is done. */
   take(): void {
-    const came = this.#pending;
-    if (came === null) return;
-    this.#pending = null;
     this.waiting.value = 0;
+    const came = this.#pending;
+    if (came === null || this.#starting) return;
+    this.#pending = null;
     this.#upto = came.last;
     if (!came.matched && this.#cut === this.#gone) return;
     this.#cut = this.#gone;

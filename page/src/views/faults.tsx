@@ -1,9 +1,9 @@
 // What shall go wrong, to see one's application come through; and how the last requests fared.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { follow } from "../lib/address";
 import * as api from "../lib/api";
-import { changes, heldAnswers } from "../lib/live";
+import { heldAnswers } from "../lib/live";
+import { useRefresh } from "../lib/refresh";
 import type { Fault, RequestEntry } from "../lib/types";
 import { faultScope, faultWords, plural, statusWords } from "../lib/words";
 import { Icon } from "../parts/icon";
@@ -53,19 +53,11 @@ export function Faults() {
       error.value = (reason as Error).message;
     }
   };
-  useEffect(() => {
-    let seen = -1;
-    const refresh = async () => {
-      if (seen === changes.value) return;
-      seen = changes.value;
-      await attempt(async () => {
-        requests.value = (await api.requests({ limit: SHOWN })).requests;
-      });
-    };
-    void refresh();
-    const timer = setInterval(() => void refresh(), REFRESH);
-    return () => clearInterval(timer);
-  }, []);
+  useRefresh(REFRESH, () =>
+    attempt(async () => {
+      requests.value = (await api.requests({ limit: SHOWN })).requests;
+    }),
+  );
   return (
     <div class="page faults">
       <header class="page-head">

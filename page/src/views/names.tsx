@@ -1,9 +1,9 @@
 // The names of events: how often, when first and last, and which properties of which types each carried.
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { address, follow, go, only } from "../lib/address";
 import * as api from "../lib/api";
-import { summary } from "../lib/live";
+import { useRefresh } from "../lib/refresh";
 import type { Name } from "../lib/types";
 import { plural, whole } from "../lib/words";
 import { Icon } from "../parts/icon";
@@ -21,23 +21,14 @@ const ORDERS: Record<Order, (a: Name, b: Name) => number> = {
 export function Names() {
   const names = useSignal<Name[] | null>(null);
   const error = useSignal("");
-  useEffect(() => {
-    let seen = -1;
-    const refresh = async () => {
-      const total = summary.value?.total ?? 0;
-      if (total === seen) return;
-      seen = total;
-      try {
-        names.value = await api.names();
-        error.value = "";
-      } catch (reason) {
-        error.value = (reason as Error).message;
-      }
-    };
-    void refresh();
-    const timer = setInterval(() => void refresh(), REFRESH);
-    return () => clearInterval(timer);
-  }, []);
+  useRefresh(REFRESH, async () => {
+    try {
+      names.value = await api.names();
+      error.value = "";
+    } catch (reason) {
+      error.value = (reason as Error).message;
+    }
+  });
   const wanted = (address.value.q ?? "").toLowerCase();
   const order = (address.value.order ?? "count") as Order;
   const all = names.value ?? [];

@@ -1,11 +1,11 @@
 // One person's path, from anonymous to known; and who was here lately, to choose from.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { address, follow, go, openId } from "../lib/address";
 import * as api from "../lib/api";
 import { useKeys } from "../lib/keys";
-import { changes, resets, summary } from "../lib/live";
+import { resets, summary } from "../lib/live";
 import { whoOf } from "../lib/message";
+import { useRefresh } from "../lib/refresh";
 import type { Kept } from "../lib/types";
 import { lasting, plural } from "../lib/words";
 import { Icon } from "../parts/icon";
@@ -66,24 +66,6 @@ export function People() {
   );
 }
 
-/** Runs at once, and after each change, at most every `REFRESH` milliseconds. */
-function useRefresh(work: () => Promise<void>, about: unknown[]): void {
-  useEffect(() => {
-    let seen = -1;
-    let busy = false;
-    const turn = async () => {
-      if (busy || seen === changes.value) return;
-      busy = true;
-      seen = changes.value;
-      await work();
-      busy = false;
-    };
-    void turn();
-    const timer = setInterval(() => void turn(), REFRESH);
-    return () => clearInterval(timer);
-  }, about);
-}
-
 interface Person {
   id: string;
   known: boolean;
@@ -94,7 +76,7 @@ interface Person {
 function Lately() {
   const people = useSignal<Person[] | null>(null);
   const error = useSignal("");
-  useRefresh(async () => {
+  useRefresh(REFRESH, async () => {
     try {
       const { items } = await api.events({ limit: LATELY });
       people.value = gather(items);
@@ -160,7 +142,7 @@ function Path({ id }: { id: string }) {
   const limit = useSignal(STEP);
   const found = useSignal<Found | null>(null);
   const error = useSignal("");
-  useRefresh(async () => {
+  useRefresh(REFRESH, async () => {
     try {
       found.value = await api.person(id, limit.value, 0);
       error.value = "";

@@ -34,13 +34,15 @@ export function Requests() {
   const feed = useMemo(() => new Feed<RequestEntry>(load), []);
   const chosen = Number(address.value.request ?? 0);
   const held = away.value || chosen > 0;
+  // An effect runs a moment later: all that it goes by is of one moment.
+  const isKnown = summary.value !== null;
   const total = summary.value?.requests ?? 0;
   const begun = useRef(false);
   useEffect(() => {
     begun.current = false;
   }, [resets.value]);
   useEffect(() => {
-    if (!summary.value) feed.clear();
+    if (!isKnown) feed.clear();
     else if (!begun.current || total < feed.last) {
       begun.current = true;
       void feed.start(total).then(() => {
@@ -49,7 +51,7 @@ export function Requests() {
     } else if (total > feed.last) {
       feed.arrived({ last: total, matched: total - feed.last, items: [] }, held);
     }
-  }, [total, resets.value, summary.value === null]);
+  }, [total, resets.value, isKnown]);
   useEffect(() => {
     if (!held) feed.take();
   }, [held]);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,19 +19,6 @@ from segment_gevent.words import counted, printable
 
 if TYPE_CHECKING:
     from segment_gevent.relay.overview import Overview
-
-
-_OF_THE_RELAY = (
-    "workers",
-    "rate",
-    "linger",
-    "claim_after",
-    "max_deliveries",
-    "max_bytes",
-    "max_entries",
-    "max_dead",
-    "stop_within",
-)
 
 
 def run(outbox: str, *, host: str, listen: str, **given: Any) -> int:
@@ -48,7 +35,7 @@ def run(outbox: str, *, host: str, listen: str, **given: Any) -> int:
     from segment_gevent.relay.relay import Relay
     from segment_gevent.relay.settings import Settings
 
-    own = {name: given.pop(name) for name in _OF_THE_RELAY}
+    own = {each.name: given.pop(each.name) for each in fields(Settings) if each.name in given}
     # Said, so that what the environment has for applications does not serve here.
     given |= {"host": host} if host else {}
     options = Options(enabled=False, gzip=True, outbox="", **given)
@@ -60,12 +47,12 @@ def run(outbox: str, *, host: str, listen: str, **given: Any) -> int:
     server = None
     if listen:
         address, colon, port = listen.rpartition(":")
-        if not colon or not port.isdigit():
+        if not colon or not port.isascii() or not port.isdigit():
             raise ConfigError("--listen must be HOST:PORT, such as 127.0.0.1:9464")
         try:
             server = serve(relay, address.strip("[]"), int(port))
-        except OSError as error:
-            raise ConfigError(f"--listen: {error.strerror or error}") from error
+        except (OSError, OverflowError) as error:  # the second for a port that is none
+            raise ConfigError(f"--listen: {getattr(error, 'strerror', None) or error}") from error
         click.echo(f"pages at http://{server.server_host}:{server.server_port}", err=True)
     code = relay.run()
     if server is not None:

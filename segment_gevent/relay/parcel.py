@@ -47,12 +47,14 @@ def load_of(owner: Received, messages: list[bytes]) -> Load:
 class Parcel(Flight):
     """A batch for one address."""
 
-    __slots__ = ("address", "loads")
+    __slots__ = ("address", "loads", "refusals")
 
     def __init__(self, address: Address, envelope: Envelope, loads: Iterable[Load] = ()) -> None:
         super().__init__(envelope, first=0, since=time.monotonic())
         self.address = address
         self.loads: list[Load] = []
+        self.refusals = 0
+        """Answers about its sender."""
         for load in loads:
             self.put(load)
 

@@ -104,8 +104,9 @@ class Relay:
         claimer = self._spawn(self._claim)
         try:
             self._read()
-        finally:
             claimer.join()
+        finally:
+            claimer.kill()  # it asks a Redis that is away without an end
 
     def _read(self) -> None:
         while not self.is_stopping:

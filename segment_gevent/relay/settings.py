@@ -39,7 +39,7 @@ class Settings:
     max_entries: int = 0
     """Past so many in the stream the oldest go, counted; 0 for no such bound."""
     max_dead: int = 100_000
-    """The same for dead letters."""
+    """Past so many dead letters the oldest go, counted; 0 for no such bound."""
     stop_within: float = 20.0
     """Seconds to finish in after SIGTERM."""
 

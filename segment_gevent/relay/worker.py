@@ -69,12 +69,13 @@ class Worker:
         error, lane = outcome.error, self._lanes[parcel.address]
         status = getattr(outcome.response, "status_code", None)
         self._counts.requests[str(status) if error is None or status else error.reason] += 1
+        parcel.refusals += outcome.is_about_sender
         if error is None:
             lane.failures = 0
             self._hand.settle(parcel)
         elif outcome.pieces:
             self._lanes.put_back([piece for piece in outcome.pieces if isinstance(piece, Parcel)])
-        elif outcome.is_final and (not outcome.is_about_sender or parcel.attempts >= self._max_refusals):
+        elif outcome.is_final and (not outcome.is_about_sender or parcel.refusals >= self._max_refusals):
             self._logger.error("%d messages for %s are dead letters: %s", len(parcel), lane.address.host, error)
             self._hand.settle(parcel, _reason(outcome))
         else:

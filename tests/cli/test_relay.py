@@ -106,6 +106,8 @@ def test_a_redis_that_is_away_is_told_in_a_line(command: str) -> None:
         (("--outbox", "http://cache"), "outbox must be a Redis URL"),
         (("--outbox", "redis://cache", "--host", "h"), "host must be an http:// or https:// address"),
         (("--outbox", "redis://cache", "--listen", "9464"), "--listen must be HOST:PORT"),
+        (("--outbox", "redis://cache", "--listen", "127.0.0.1:²"), "--listen must be HOST:PORT"),
+        (("--outbox", "redis://cache", "--listen", "127.0.0.1:99999"), "--listen: "),
         (("--outbox", "redis://cache", "--rate", "0"), "Invalid value for '--rate'"),
     ],
 )

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import redis
 from servers.local_segment import LocalSegment
+from servers.ports import free_port
 from servers.redis_server import RedisServer
 from servers.relays import make_relay, running
 from servers.segment_calls import message
@@ -320,6 +322,15 @@ def test_a_refused_key_holds_up_no_other(redis_server: RedisServer, add: Add, se
     assert (reason.startswith("the server answered 401 Unauthorized"), count) == (True, 1)
 
 
+def test_only_refusals_count_as_refusals(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:
+    """After an outage a first 401 makes no dead letter of what was tried so often meanwhile."""
+    segment_server.faults([{"status": 503, "times": 2}, {"status": 401}])
+    add(1, host=segment_server.url)
+    with running(redis_server.url, max_deliveries=2):
+        until(is_through(redis_server))
+    assert (numbers(segment_server), dead(redis_server)) == ([1], [])
+
+
 @pytest.mark.parametrize("fault", [{"status": 503}, {"drop": "before"}, {"drop": "after"}])
 def test_what_may_fare_better_is_tried_again(
     redis_server: RedisServer, add: Add, segment_server: LocalSegment, fault: dict[str, Any]
@@ -493,6 +504,15 @@ def test_a_stop_is_bounded(redis_server: RedisServer, add: Add, segment_server: 
             relay.stop()
     with redis_server.client() as client:
         assert look(client, KEYS).pending
+
+
+def test_a_stop_is_bounded_while_redis_is_away(tmp_path: Path) -> None:
+    """Whichever part of it is waiting for Redis then, and also where the relay never met one."""
+    with running(f"redis://127.0.0.1:{free_port()}", stop_within=0.2):
+        pass
+    with RedisServer(tmp_path / "redis") as server, running(server.url, stop_within=0.2, claim_after=0.1) as relay:
+        until(lambda: relay.persistence.answered_at)
+        server.kill()
 
 
 def test_a_full_redis_is_emptied(redis_server: RedisServer, add: Add, segment_server: LocalSegment) -> None:

@@ -52,7 +52,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
     type=click.IntRange(1),
     default=Settings.max_deliveries,
     show_default=True,
-    help="An entry that was handed out more often is a dead letter.",
+    help="An entry handed out more often is a dead letter, and so is a batch refused so often for its key.",
 )
 @click.option(
     "--max-bytes",

@@ -41,9 +41,10 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 def encode(value: object, levels: int = LEVELS) -> bytes:
     """Return `value` as compact JSON in UTF-8; a container below `levels` levels (`value` is the first) is null.
 
-    Takes any value and raises nothing but MemoryError and what interrupts a greenlet (`gevent.Timeout`,
-    KeyboardInterrupt). Neither changes nor keeps the caller's objects. Switches greenlets only if a value's own method
-    does. The result may be a block far larger than its length: copy what is to be kept.
+    Takes any value and raises nothing but MemoryError, what interrupts a greenlet (`gevent.Timeout`,
+    KeyboardInterrupt), and RecursionError where the caller left it no stack at all. Neither changes nor keeps the
+    caller's objects. Switches greenlets only if a value's own method does. The result may be a block far larger than
+    its length: copy what is to be kept.
 
     >>> encode({"price": Decimal("17.90"), "tags": {"new"}, 1: float("nan")})
     b'{"price":17.9,"tags":["new"],"1":null}'
@@ -130,6 +131,8 @@ class _Rewriter:
         try:
             return self._compound(value, levels, hops)
         except RecursionError:  # the caller was deep in its own stack
+            if len(self._path) == 1:  # too deep for any of it: what is cut off a message must not be all of it
+                raise
             return None
         finally:
             self._path.discard(id(value))

@@ -129,9 +129,10 @@ def seal(
     elif isinstance(message_id, str) and 0 < len(message_id) < MESSAGE_ID_LIMIT:
         fields["messageId"] = message_id
     else:
-        raise ValidationError(
-            f"message_id {_wrong(f'must be a non-empty string under {MESSAGE_ID_LIMIT} characters', message_id)}"
-        )
+        rule = f"must be a non-empty string under {MESSAGE_ID_LIMIT} characters"
+        if isinstance(message_id, str) and message_id:
+            raise ValidationError(f"message_id {rule}, not {len(message_id)}")
+        raise ValidationError(f"message_id {_wrong(rule, message_id)}")
     fields["timestamp"] = stamp(now) if timestamp is None else read_timestamp(timestamp, now)
     if integrations is not None:
         fields["integrations"] = mapping("integrations", integrations)
@@ -198,7 +199,7 @@ def id_text(argument: str, value: object) -> str:
 def _required_id(argument: str, value: object) -> str:
     text = id_text(argument, value)
     if not text:
-        raise ValidationError(f"{argument} {_wrong('is required', value)}")
+        raise ValidationError(f"{argument} {'is required' if value is None else _wrong('is required', value)}")
     return text
 
 

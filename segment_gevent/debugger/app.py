@@ -83,14 +83,17 @@ class App:
         if method == "OPTIONS" and call is not None:
             return Answer(204, headers=cors.preflight(environ))
         entry = self.state.journal.open(environ, self._clock())
-        if call is None:
-            answer = _refusal(404, ["Segment has no such path"])
-        elif method != "POST":
-            answer = _refusal(405, [f"a {call} call is a POST, not {entry.method}"], {"Allow": "POST"})
-        else:
-            answer = self._post(call, environ, entry)
-        entry.status = answer.status
-        self._end(entry)
+        try:
+            if call is None:
+                answer = _refusal(404, ["Segment has no such path"])
+            elif method != "POST":
+                answer = _refusal(405, [f"a {call} call is a POST, not {entry.method}"], {"Allow": "POST"})
+            else:
+                answer = self._post(call, environ, entry)
+            entry.status = answer.status
+        finally:  # also where it gets no answer: a page asks again for what is open
+            if entry.duration is None:
+                self._end(entry)
         return answer
 
     def _post(self, call: str, environ: dict[str, Any], entry: Entry) -> Answer:

@@ -41,11 +41,12 @@ class Name:
         self.invalid += bool(event.problems)
         self.last_seen = event.received_at
         for key, value in event.properties.items():
-            kinds = self.properties.get(key)
+            shown = key[:_SHOWN]
+            kinds = self.properties.get(shown)
             if kinds is None:
                 if len(self.properties) >= MAX_PROPERTIES:
                     continue
-                kinds = self.properties[key[:_SHOWN]] = {}
+                kinds = self.properties[shown] = {}
             kind = _WORDS[type(value)]
             kinds[kind] = kinds.get(kind, 0) + 1
 

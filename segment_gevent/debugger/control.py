@@ -13,7 +13,7 @@ from segment_gevent.debugger import body, openapi, stream, visitor
 from segment_gevent.debugger.answer import Answer, json_answer
 from segment_gevent.debugger.database import Database, Kept
 from segment_gevent.debugger.faults import Fault, FaultError, parse_faults
-from segment_gevent.debugger.query import Query, QueryError
+from segment_gevent.debugger.query import DEFAULT_LIMIT, Query, QueryError, whole
 from segment_gevent.debugger.routes import EVENT_STREAM, Route, by_path
 from segment_gevent.debugger.schemas import FILTERS, ID, LIMIT, NUMBER, OFFSET, UNTIL, UPTO
 from segment_gevent.debugger.shown import shown
@@ -21,7 +21,6 @@ from segment_gevent.debugger.state import MAX_WAIT, State
 from segment_gevent.version import __version__
 
 PREFIX = "/_/"
-_DEFAULT_LIMIT = 100
 _BODY_LIMIT = 1024 * 1024
 
 
@@ -101,7 +100,7 @@ class Control:
         journal = self._state.journal
         wanted, upto = numbers.get("number"), numbers.get("upto", journal.total)
         entries = (entry for entry in journal if entry.number <= upto and wanted in (None, entry.number))
-        found = [entry.as_dict() for entry in islice(entries, offset, offset + limit)]
+        found = [entry.as_dict() for entry in islice(islice(entries, offset, None), limit)]
         return json_answer(200, {"requests": found, "total": journal.total, "kept": len(journal)})
 
     def _about(self, _environ: Mapping[str, Any]) -> Answer:
@@ -113,8 +112,10 @@ class Control:
         return json_answer(200, self._description)
 
     def _wait(self, environ: Mapping[str, Any]) -> Answer:
-        numbers = _numbers(_parameters(environ), "count", "requests", "held", "timeout")
-        timeout = min(numbers.pop("timeout", 10.0), MAX_WAIT)
+        parameters = _parameters(environ)
+        _check_names(parameters, "count", "requests", "held", "timeout")
+        timeout = min(_seconds("timeout", parameters.pop("timeout", "10")), MAX_WAIT)
+        numbers = _numbers(parameters, "count", "requests", "held")
         reached = self._state.wait_until(lambda: _reached(self._counts(), numbers), timeout)
         return json_answer(200, {"reached": reached, **self._counts()})
 
@@ -162,7 +163,7 @@ def _read_faults(environ: Mapping[str, Any]) -> list[Fault]:
     return parse_faults(orjson.loads(body.read(environ["wsgi.input"], limit=_BODY_LIMIT)))
 
 
-def _reached(counts: Mapping[str, int], asked: Mapping[str, float]) -> bool:
+def _reached(counts: Mapping[str, int], asked: Mapping[str, int]) -> bool:
     return all(counts[name] >= number for name, number in asked.items())
 
 
@@ -170,20 +171,27 @@ def _parameters(environ: Mapping[str, Any]) -> dict[str, str]:
     return dict(parse_qsl(str(environ.get("QUERY_STRING", "")), keep_blank_values=True))
 
 
-def _numbers(parameters: Mapping[str, str], *names: str) -> dict[str, float]:
-    numbers = {}
-    for name, text in parameters.items():
+def _numbers(parameters: Mapping[str, str], *names: str) -> dict[str, int]:
+    _check_names(parameters, *names)
+    return {name: whole(name, text) for name, text in parameters.items()}
+
+
+def _check_names(parameters: Mapping[str, str], *names: str) -> None:
+    for name in parameters:
         if name not in names:
             raise QueryError(f"unknown parameter {name!r}; known are {', '.join(names)}")
-        try:
-            numbers[name] = float(text)
-        except ValueError:
-            raise QueryError(f"{name} is a number, not {text!r}") from None
-        if not 0 <= numbers[name] < float("inf"):
-            raise QueryError(f"{name} is a number from 0 on, not {text!r}")
-    return numbers
 
 
-def _slice(numbers: Mapping[str, float]) -> tuple[int, int]:
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise QueryError(f"{name} is a number, not {text!r}") from None
+    if not 0 <= seconds < float("inf"):
+        raise QueryError(f"{name} is a number from 0 on, not {text!r}")
+    return seconds
+
+
+def _slice(numbers: Mapping[str, int]) -> tuple[int, int]:
     """The limit and the offset."""
-    return int(numbers.get("limit", _DEFAULT_LIMIT)), int(numbers.get("offset", 0))
+    return numbers.get("limit", DEFAULT_LIMIT), numbers.get("offset", 0)

@@ -19,7 +19,7 @@ from segment_gevent.debugger.catalogue import properties_of
 from segment_gevent.debugger.event import Event
 from segment_gevent.events.batch import BATCH_BYTES, BATCH_MESSAGES
 from segment_gevent.events.message import MESSAGE_LIMIT, TYPES
-from segment_gevent.events.problems import problems
+from segment_gevent.events.problems import problems, wrong_time
 
 BATCH_CALLS = ("batch", "import")
 # Far over Segment's own limit, so that a batch somewhat too large can be read and explained. Without an end the 2.7
@@ -30,7 +30,6 @@ MOST_BYTES = 64 * 1024 * 1024
 # analytics.js shortens its calls to one letter: /v1/t is /v1/track.
 _SHORT = {"b": "batch", **{name[0]: name for name in TYPES}}
 _ENDPOINT = re.compile(r"(?:/.*)?/v1/([a-z]+)/?")
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)")
 _MERGED = ("context", "integrations")
 # Of a value that a client made up, this much is shown back.
 _SHOWN = 40
@@ -210,9 +209,7 @@ def _content_type_problems(environ: Mapping[str, object]) -> list[str]:
 def _sent_at_problems(sent_at: object, *, required: bool) -> list[str]:
     if sent_at is None:
         return ["sentAt is missing"] if required else []
-    if not isinstance(sent_at, str) or not _ISO.fullmatch(sent_at):
-        return [f"sentAt must be an ISO 8601 time with its zone, not {_shown(sent_at)}"]
-    return []
+    return wrong_time("sentAt", sent_at)
 
 
 def _count_problems(batch: list[object]) -> list[str]:
@@ -231,15 +228,15 @@ def _single(call: str, payload: Mapping[str, object]) -> dict[str, object]:
 
 
 def _event(message: object, shared: Mapping[str, object], rules: Rules, now: float, number: int) -> Event:
+    fields = message if isinstance(message, dict) else {}
     try:
         encoded = orjson.dumps(message)
+        size = len(encoded)
+        if shared and fields:
+            message = fields = _merged(fields, shared)
+            encoded = orjson.dumps(message)
     except TypeError:  # orjson reads 1,024 levels and writes 254.
         return Event(_TOO_DEEP, UNTYPED, None, None, None, None, ("it is nested too deep",), now, number)
-    size = len(encoded)
-    fields = message if isinstance(message, dict) else {}
-    if shared and fields:
-        message = fields = _merged(fields, shared)
-        encoded = orjson.dumps(message)
     found = problems(message, strict=rules.strict)
     if rules.plan is not None:
         found += rules.plan.problems(fields)

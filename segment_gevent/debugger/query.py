@@ -11,7 +11,7 @@ import orjson
 from segment_gevent.debugger.clock import parse_time
 from segment_gevent.debugger.database import Filter
 
-_DEFAULT_LIMIT = 100
+DEFAULT_LIMIT = 100
 # SQLite's largest whole number.
 _MAX_COUNT = 2**63 - 1
 NEWEST, OLDEST = "newest", "oldest"
@@ -42,7 +42,7 @@ class Query:
     after: int | None = None
     upto: int | None = None
     batch: int | None = None
-    limit: int = _DEFAULT_LIMIT
+    limit: int = DEFAULT_LIMIT
     offset: int = 0
     order: str = NEWEST
 
@@ -102,7 +102,12 @@ def _flag(name: str, value: str) -> bool:
         raise QueryError(f"{name} is true or false, not {value!r}") from None
 
 
-def _count(name: str, value: str) -> int:
+def whole(name: str, value: str) -> int:
+    """The whole number of a parameter, at most SQLite's largest.
+
+    Raises:
+        QueryError: it is none.
+    """
     try:
         count = int(value)
     except ValueError:
@@ -135,11 +140,11 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "text": _pattern,
     "since": _moment,
     "until": _moment,
-    "after": _count,
-    "upto": _count,
-    "batch": _count,
-    "limit": _count,
-    "offset": _count,
+    "after": whole,
+    "upto": whole,
+    "batch": whole,
+    "limit": whole,
+    "offset": whole,
     "order": _order,
 }
 

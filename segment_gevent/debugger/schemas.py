@@ -6,6 +6,7 @@ Those of answers name every field and allow no other: a test holds real answers 
 from __future__ import annotations
 
 from segment_gevent.debugger.faults import MAX_DELAY, MAX_FAULTS, MAX_TIMES
+from segment_gevent.debugger.query import DEFAULT_LIMIT
 from segment_gevent.debugger.routes import Parameter
 from segment_gevent.debugger.state import MAX_WAIT
 from segment_gevent.events.batch import BATCH_MESSAGES
@@ -174,7 +175,7 @@ ASKED: dict[str, Schema] = {
     },
 }
 
-LIMIT = Parameter("limit", {**COUNT, "default": 100}, "At most so many.")
+LIMIT = Parameter("limit", {**COUNT, "default": DEFAULT_LIMIT}, "At most so many.")
 OFFSET = Parameter("offset", {**COUNT, "default": 0}, "After so many.")
 FILTERS = (
     Parameter("type", TEXT, f"Of these types, with commas between: {', '.join(TYPES)}."),

@@ -44,10 +44,15 @@ def serve(settings: Settings, announce: Callable[[str], object]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     app = App(store, strict=settings.strict, plan=plan, guard=Guard(settings.hosts, token))
-    server = Server(app, settings.host, settings.port, settings.certfile, settings.keyfile)
+    try:
+        server = Server(app, settings.host, settings.port, settings.certfile, settings.keyfile)
+    except OSError as error:
+        key = f" with the key {settings.keyfile}" if settings.keyfile else ""
+        sys.stderr.write(f"cannot use the certificate {settings.certfile}{key}: {error}\n")
+        return 1
     try:
         server.start()
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the second for a port that is none
         sys.stderr.write(f"cannot listen on {settings.host}:{settings.port}: {error}\n")
         return 1
     if settings.until_stdin_ends:

@@ -32,7 +32,7 @@ def problems(message: object, *, strict: bool = False) -> list[str]:
     given = {field: value for field, value in message.items() if value is not None}
     found = [*_wrong_type(given), *_wrong_types(given), *_missing(given)]
     found += _wrong_message_id(given.get("messageId"))
-    found += _wrong_timestamp(given.get("timestamp"))
+    found += wrong_time("timestamp", given.get("timestamp"))
     if strict:
         found += [f"{field} is missing" for field in ("messageId", "timestamp") if field not in given]
         found += _wrong_library(given.get("context"))
@@ -72,18 +72,19 @@ def _wrong_message_id(value: object) -> list[str]:
     return []
 
 
-def _wrong_timestamp(value: object) -> list[str]:
+def wrong_time(field: str, value: object) -> list[str]:
+    """Say what is wrong with a time of the API; [] if nothing is, or it is None."""
     if value is None:
         return []
     match = _ISO_8601.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return ["timestamp must be an ISO 8601 time such as 2026-11-23T15:19:40.388Z"]
+        return [f"{field} must be an ISO 8601 time such as 2026-11-23T15:19:40.388Z"]
     *parts, zone = match.groups()
     try:
         datetime(*(int(part or 0) for part in parts))  # type: ignore[arg-type]
     except ValueError as error:
-        return [f"timestamp does not exist: {error}"]
-    return [] if zone else ["timestamp has no time zone"]
+        return [f"{field} does not exist: {error}"]
+    return [] if zone else [f"{field} has no time zone"]
 
 
 def _wrong_library(context: object) -> list[str]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
+import pytest
 from servers.segment_calls import batch, headers, message
 
 import segment_gevent
@@ -62,3 +63,17 @@ def test_the_address_that_it_prints_can_be_opened() -> None:
         command.send_signal(signal.SIGTERM)
         assert "WARNING" in command.communicate(timeout=20)[1]
         assert command.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--port", "99999"), "cannot listen on 127.0.0.1:99999: "),
+        (("--port", "0", "--certfile", "nowhere.pem"), "cannot use the certificate nowhere.pem: "),
+    ],
+)
+def test_what_it_cannot_serve_with_is_told(arguments: tuple[str, ...], words: str) -> None:
+    """In one line, by the command that needs nothing beside the package, too."""
+    command = [sys.executable, "-W", "ignore", "-m", "segment_gevent.debugger", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.startswith(words), done.stderr.count("\n")) == (1, True, 1), done.stderr

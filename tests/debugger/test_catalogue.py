@@ -44,9 +44,13 @@ def test_names_and_properties_are_bounded() -> None:
     for number in range(MAX_NAMES + 5):
         catalogue.add(event(f"name {number}"))
     assert len(list(catalogue)) == MAX_NAMES
+    catalogue.add(event("name 0", **{"y" * 1000: 1}))
+    catalogue.add(event("name 0", **{"y" * 1000: 1}))
+    assert next(iter(catalogue)).properties == {"y" * 200: {"number": 2}}
     many = {f"{number}" + "x" * 1000: 1 for number in range(MAX_PROPERTIES + 5)}
     catalogue.add(event("name 1", 0.0, **many))
     catalogue.add(event("name 1", 0.0, **many))
+    catalogue.add(event("name 1"))
     name = next(iter(catalogue))
     assert len(name.properties) == MAX_PROPERTIES
     assert max(map(len, name.properties)) < 1000

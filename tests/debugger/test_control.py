@@ -61,6 +61,9 @@ def test_waiting_counts_distinct_messages(segment_server: LocalSegment) -> None:
         ("GET", "/_/events?limit=x", None, 400),
         ("GET", "/_/wait?count=-1", None, 400),
         ("GET", "/_/wait?timeout=nan", None, 400),
+        ("GET", "/_/requests?limit=1e300", None, 400),
+        ("GET", "/_/requests?offset=1.5", None, 400),
+        ("GET", "/_/user?id=u&limit=99999999999999999999", None, 400),
         ("GET", "/_/requests?colour=red", None, 400),
         ("GET", "/_/stream?colour=red", None, 400),
         ("GET", "/_/user", None, 400),
@@ -88,6 +91,15 @@ def test_requests_come_newest_first_up_to_a_limit(segment_server: LocalSegment) 
     answer = segment_server.ask("GET", "/_/requests?limit=2")
     assert [request["number"] for request in answer["requests"]] == [3, 2]
     assert (answer["total"], answer["kept"]) == (3, 3)
+
+
+def test_a_slice_may_be_as_large_as_one_likes(segment_server: LocalSegment) -> None:
+    """Up to the largest number that SQLite knows, in each list."""
+    send(segment_server, message(1, userId="u"))
+    largest = f"limit={2**63 - 1}"
+    for path, name in (("events?", "events"), ("user?id=u&", "events"), ("requests?", "requests")):
+        assert len(segment_server.ask("GET", f"/_/{path}{largest}")[name]) == 1
+        assert segment_server.ask("GET", f"/_/{path}{largest}&offset={2**63 - 1}")[name] == []
 
 
 def test_requests_are_paged_while_more_come(segment_server: LocalSegment) -> None:

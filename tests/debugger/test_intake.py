@@ -82,7 +82,9 @@ def test_a_body_without_messages_is_an_error(body: bytes) -> None:
     [
         ({"sentAt": None}, "sentAt is missing"),
         ({"sentAt": "yesterday"}, "sentAt must be"),
-        ({"sentAt": "2026-11-23T15:19:40"}, "sentAt must be"),
+        ({"sentAt": "2026-11-23T15:19:40"}, "sentAt has no time zone"),
+        ({"sentAt": "2026-99-39T11:11:11Z"}, "sentAt does not exist"),
+        ({"sentAt": "٢٠٢٦-11-23T15:19:40Z"}, "sentAt must be"),
         ({"sentAt": 7}, "sentAt must be"),
         ({"batch": []}, "empty"),
         ({"writeKey": "other"}, "not the key"),
@@ -229,6 +231,14 @@ def test_values_nested_too_deep_are_refused_and_not_kept() -> None:
     (event,) = take("batch", deep).events
     assert "nested too deep" in event.problems[0]
     assert isinstance(orjson.loads(event.message), str)
+
+
+def test_a_batchs_context_nested_too_deep_is_refused_likewise() -> None:
+    """It goes into each message, which can't be written then."""
+    context = b'{"a":' * 500 + b"1" + b"}" * 500
+    body = orjson.dumps({"batch": [{"type": "track", "userId": "u", "event": "E"}], "sentAt": TIME})
+    (event,) = take("batch", body[:-1] + b',"context":' + context + b"}").events
+    assert "nested too deep" in event.problems[0]
 
 
 def test_the_retry_count_is_zero_without_its_header() -> None:

@@ -20,7 +20,7 @@ from segment_gevent.analytics.message import (
     view,
     who,
 )
-from segment_gevent.analytics.options import LONGEST_PATIENCE, DefaultConfig, of_core
+from segment_gevent.analytics.options import LONGEST_PATIENCE, DefaultConfig, by_official_names, of_core
 from segment_gevent.analytics.request import shown
 
 Answer: TypeAlias = "tuple[bool, Message]"
@@ -104,7 +104,10 @@ class Client:
         self.proxies = proxies
         self.max_total_backoff_duration = max_total_backoff_duration
         self.max_rate_limit_duration = max_rate_limit_duration
-        self._client = segment.Client(**{**of_core(given), **options})
+        try:
+            self._client = segment.Client(**{**of_core(given), **options})
+        except segment.ConfigError as error:
+            raise segment.ConfigError(by_official_names(str(error), options)) from error
         self._patience = max_total_backoff_duration + max_rate_limit_duration + LONGEST_PATIENCE
         self.queue = Queue(self._client, max_queue_size)
         self._refused: dict[str, Exception] = {}

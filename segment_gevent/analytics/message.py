@@ -66,7 +66,7 @@ def common(context: object, timestamp: object, integrations: object, message_id:
         timestamp = datetime.now(timezone.utc)
     require("timestamp", timestamp, datetime)
     return {
-        "context": {**values("context", context), "library": LIBRARY},
+        "context": {**values("context", context), "library": dict(LIBRARY)},
         "timestamp": in_its_zone(cast("datetime", timestamp)),
         "integrations": values("integrations", integrations),
         "message_id": str(uuid4()) if message_id is None else str(message_id),

@@ -45,6 +45,13 @@ def test_what_is_not_given_is_filled_in(client: Client) -> None:
     assert (one["traits"], one["anonymousId"], two["userId"]) == ({}, None, None)
 
 
+def test_a_message_that_is_handed_back_is_the_callers(client: Client) -> None:
+    """What it does with it changes no other message."""
+    _, message = client.identify("user")
+    message["context"]["library"].clear()
+    assert client.identify("user")[1]["context"]["library"]["name"] == "segment-gevent"
+
+
 def test_a_callers_dicts_stay_as_they_are(client: Client) -> None:
     """The official client writes into the context that it is given."""
     context = {"ip": "192.0.2.1"}

@@ -6,9 +6,10 @@ import logging
 
 import pytest
 
-from segment_gevent import ConfigError
+from segment_gevent import ConfigError, Options
 from segment_gevent.analytics import Client
 from segment_gevent.analytics.options import DefaultConfig, of_core
+from segment_gevent.options import EU_AUTH_SERVER
 
 DEFAULTS = {name: value for name, value in vars(DefaultConfig).items() if not name.startswith("_")}
 
@@ -31,7 +32,16 @@ DEFAULTS = {name: value for name, value in vars(DefaultConfig).items() if not na
         ({"sync_mode": True}, {"async_": False, "flush_at": 1, "max_retries": 0, "max_rate_limit_duration": 0}),
         (
             {"oauth_client_id": "id", "oauth_client_key": "PEM", "oauth_key_id": "kid"},
-            {"oauth_client_id": "id", "oauth_key_id": "kid", "oauth_auth_server": "https://oauth2.segment.io"},
+            {"oauth_client_id": "id", "oauth_key_id": "kid"},
+        ),
+        (
+            {
+                "oauth_client_id": "id",
+                "oauth_client_key": "PEM",
+                "oauth_key_id": "kid",
+                "oauth_auth_server": "https://a",
+            },
+            {"oauth_auth_server": "https://a"},
         ),
     ],
     ids=lambda value: ", ".join(value) or "defaults" if isinstance(value, dict) else None,
@@ -53,11 +63,37 @@ def test_a_queue_of_no_size_has_no_bound(size: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["max_total_backoff_duration", "max_rate_limit_duration"])
-@pytest.mark.parametrize("value", [None, -1])
+@pytest.mark.parametrize("value", [None, -1, "x"])
 def test_a_duration_must_be_one(name: str, value: object) -> None:
     """ValueError, as with the official client."""
     with pytest.raises(ValueError, match=name):
         Client("write-key", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"max_queue_size": "x"}, "max_queue_size must be an integer, not str"),
+        ({"timeout": "x"}, "timeout must be"),
+        ({"timeout": ("x", 1)}, r"timeout\[0\] must be"),
+        ({"upload_size": "x"}, "upload_size must be"),
+        ({"upload_interval": -1}, "upload_interval must be"),
+        ({"thread": 0}, "thread must be"),
+        ({"flush_at": 0}, "flush_at must be"),
+    ],
+)
+def test_a_wrong_option_is_told_by_the_name_that_was_given(given: dict[str, object], words: str) -> None:
+    """The official one, or the core's own."""
+    with pytest.raises(ConfigError, match=f"^{words}"):
+        Client("write-key", **given)
+
+
+def test_a_region_has_its_own_token_server() -> None:
+    """Which the official client's default does not stand in the way of."""
+    options = of_core(
+        {**DEFAULTS, "write_key": "key", "oauth_client_id": "id", "oauth_client_key": "PEM", "oauth_key_id": "k"}
+    )
+    assert Options(**{"region": "eu", **options}).oauth_auth_server == EU_AUTH_SERVER
 
 
 def test_the_cores_options_are_there_too(tmp_path: object) -> None:

@@ -166,7 +166,9 @@ def diagnose(client: Client | None = None, *, network: bool = True, within: Seco
     """
     if client is not None and not isinstance(client, Client):
         raise ValidationError(f"client must be a Client, not {type(client).__name__}")
-    limit = duration(within, 10.0)
+    if not isinstance(network, bool):
+        raise ValidationError(f"network must be a bool, not {type(network).__name__}")
+    limit = duration(within, 10.0, "within")
     from segment_gevent.diagnosis.examination import diagnose as examine  # few processes ever ask
 
     return examine(client or _default, network=network, within=limit)

@@ -157,8 +157,12 @@ def path(name: str, value: object) -> str:
 def proxies(name: str, value: object) -> Mapping[str, str] | None:
     if value is None:
         return None
-    if not isinstance(value, Mapping) or not all(isinstance(part, str) for pair in value.items() for part in pair):
-        raise wrong(name, "a mapping of scheme to proxy URL, both strings", value)
+    wants = "a mapping of scheme to proxy URL, both strings"
+    if not isinstance(value, Mapping):
+        raise wrong(name, wants, value)
+    for part in (part for pair in value.items() for part in pair):
+        if not isinstance(part, str):
+            raise ConfigError(f"{name} must be {wants}; one in it is {_shown(part)}")
     return dict(value)
 
 
@@ -215,17 +219,17 @@ def transport(name: str, value: object) -> Transport | None:
     return cast("Transport | None", value)
 
 
-def duration(timeout: float | timedelta | None, default: float) -> float:
+def duration(timeout: float | timedelta | None, default: float, name: str = "timeout") -> float:
     """The seconds that a caller may wait.
 
     Raises:
-        ValidationError: `timeout` is no duration.
+        ValidationError: `timeout` is no duration; the text calls it `name`.
     """
     if timeout is None:
         return default
     try:
-        return seconds("timeout", timeout)
+        return seconds(name, timeout)
     except ConfigError as error:
         raise ValidationError(str(error)) from None
     except Exception as error:  # of the value's own methods
-        raise ValidationError(f"timeout of type {type(timeout).__name__} cannot be read") from error
+        raise ValidationError(f"{name} of type {type(timeout).__name__} cannot be read") from error

@@ -62,8 +62,10 @@ class Option(Generic[Given, Kept]):
             given = os.environ.get(self.env, "").strip() or value
         try:
             options.__dict__[self.name] = self._keep(self.name, given)
-        except ConfigError:
-            raise
+        except ConfigError as error:
+            if given is value:
+                raise
+            raise ConfigError(f"{error}; it comes from {self.env}") from None
         except Exception as error:  # of the value's own methods
             raise ConfigError(f"{self.name} of type {type(value).__name__} cannot be read") from error
 

@@ -146,6 +146,15 @@ def test_initialize_again_drains_the_old_client_in_the_background() -> None:
     assert [message["event"] for message in new.messages] == ["to the new"]
 
 
+@pytest.mark.parametrize(
+    ("given", "words"), [({"within": "x"}, "within must be"), ({"network": "no"}, "network must be a")]
+)
+def test_a_wrong_argument_of_diagnose_is_named(given: dict[str, Any], words: str) -> None:
+    """And nothing is looked at."""
+    with pytest.raises(segment.ValidationError, match=f"^{words}.*str$"):
+        segment.diagnose(**given)
+
+
 def test_flush_also_awaits_replaced_clients() -> None:
     """True only when they, too, delivered; within one time-out for all."""
     hold = Hold()

@@ -58,8 +58,8 @@ OPEN_TO_THE_RECORDER = {("testing.recorder", "client"), ("testing.recorder", "de
 # And the official client's surface, which needs no write key in a test that records.
 OPEN_TO_THE_DROP_IN = {("analytics", "client")}
 
-# And the integrations, whose arguments are checked as the options are.
-OPEN_TO_CONTRIB = {("contrib.arguments", "checks")}
+# And the integrations, whose arguments are checked as the options are, and whose metrics are the counts.
+OPEN_TO_CONTRIB = {("contrib.arguments", "checks"), ("contrib.prometheus", "counters")}
 
 # And the relay, which sends what a client does by the same machinery, and reads what a client's outbox wrote.
 OPEN_TO_THE_RELAY = {

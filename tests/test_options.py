@@ -173,7 +173,11 @@ BAD = [
     ("log_level", 1.5, "log_level must be a level of the logging module"),
     ("log_level", True, "log_level must be a level of the logging module"),
     ("proxies", "http://proxy:3128", "proxies must be a mapping"),
-    ("proxies", {"https": None}, "proxies must be a mapping"),
+    (
+        "proxies",
+        {"https": None},
+        "proxies must be a mapping of scheme to proxy URL, both strings; one in",
+    ),
     ("verify", 1, "verify must be True, False or the path"),
     ("outbox", 6379, "outbox must be a Redis URL, a string, not int"),
     ("outbox", "http://cache:6379", "outbox must be a Redis URL such as redis://host:6379/0"),
@@ -336,7 +340,7 @@ def test_the_environment_serves_where_an_argument_is_left_out(monkeypatch: pytes
     options = Options()
     assert (options.api_key, options.host) == ("key-of-environment", "http://environment:1")
     monkeypatch.setenv("SEGMENT_HOST", "environment")
-    with pytest.raises(ConfigError, match="host must be"):
+    with pytest.raises(ConfigError, match=r"^host must be .*; it comes from SEGMENT_HOST$"):
         Options()
     monkeypatch.setenv("SEGMENT_HOST", "")
     assert Options().host == "https://api.segment.io"

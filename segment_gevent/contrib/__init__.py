@@ -1,1 +1,1 @@
-"""Integrations with servers and frameworks: one file each, over the public names only."""
+"""Integrations with servers and frameworks: one module each, over the public names and the request context."""

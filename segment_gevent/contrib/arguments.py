@@ -31,7 +31,7 @@ def token(name: str, value: object, wants: str) -> str:
     if not isinstance(value, str):
         raise wrong(name, wants, value)
     if not _TOKEN.fullmatch(value):
-        raise ConfigError(f"{name} must be {wants}: letters, digits and hyphens, at least one")
+        raise ConfigError(f"{name} must be {wants}: letters, digits, hyphens and underscores, at least one")
     return value
 
 

@@ -21,20 +21,12 @@ import gevent
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Metric
 
 import segment_gevent as segment
+from segment_gevent.counters import COUNTERS
 
 __all__ = ["SegmentMetrics", "expose"]
 
 INTERVAL = 5.0
 """Seconds between two updates of the files, in multiprocess mode: what a killed worker's counts lack at most."""
-
-TYPES = {
-    "identify": "identifies",
-    "track": "tracks",
-    "page": "pages",
-    "screen": "screens",
-    "group": "groups",
-    "alias": "aliases",
-}
 
 
 class SegmentMetrics:
@@ -80,7 +72,7 @@ class SegmentMetrics:
             return
         self._begin_anew_if_other(client)
         stats, health = client.stats, client.health()
-        for kind, name in TYPES.items():
+        for kind, name in COUNTERS.items():
             self._grow(self._submitted, getattr(stats, name), kind)
         self._grow(self._settled, stats.delivered, "delivered", "")
         self._grow(self._settled, stats.failed, "failed", "")

@@ -6,12 +6,13 @@ The table is what Segment's own libraries do with a status (segment-analytics-py
     2xx                              delivered
     429                              try again when the server says so; nothing else is sent until then
     408 410 460, 5xx but below       try again
-    501 505 511                      give up, S; with OAuth, 511 is tried again with a new token
+    501 505 511                      give up, S
     3xx, 401 402 403 404 405 407 421 give up, S (a redirect is never followed)
     413, 400 that says "too large"   take the batch apart; a message that is refused alone is given up
     any other 400                    take the batch apart, so often, in search of a bad message; then give up
     any other status                 give up
     no answer at all                 try again
+    with OAuth, 400 401 403 511      as above, but once with a new token before that
 
 S: a verdict on who sends, or on the host that was asked, and on no message: those on disk stay there. A list, and not
 all but 400, 413 and 422: a status that nobody foresaw may be about one message, which would hold up all behind it.

@@ -20,6 +20,10 @@ from gevent.resolver.blocking import Resolver
 from segment_gevent.delivery.lifecycle import no_fork
 
 
+class ForeignConnectionError(ConnectionError):
+    """The connection was opened by the process that this one was forked from, which still uses it."""
+
+
 def native(sock: Any) -> Any:
     """The non-blocking socket of the operating system within a gevent socket, or within urllib3's for TLS in TLS."""
     return getattr(sock, "socket", sock)._sock

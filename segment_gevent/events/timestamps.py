@@ -59,7 +59,8 @@ def read_timestamp(value: object, now: float) -> str:
         if isinstance(value, date):
             return f"{date.isoformat(value)}T00:00:00.000Z"
     except Exception as error:
-        raise ValidationError(f"timestamp of type {type(value).__name__} cannot be read") from error
+        hint = ": it must be an ISO 8601 time such as 2026-11-23T15:19:40Z" if isinstance(value, str) else ""
+        raise ValidationError(f"timestamp of type {type(value).__name__} cannot be read{hint}") from error
     raise ValidationError(f"timestamp must be a datetime, a date or a string, not {type(value).__name__}")
 
 

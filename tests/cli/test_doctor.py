@@ -167,6 +167,12 @@ def test_an_application_that_cannot_be_loaded(tmp_path: Path) -> None:
     doctor("--app", "shop", code=1, cwd=tmp_path)
 
 
+@pytest.mark.parametrize("app", ["shop.py", "./shop", "examples/shop.py:application"])
+def test_an_application_is_named_as_import_names_it(app: str, tmp_path: Path) -> None:
+    """And whoever names a file is told so."""
+    assert "MODULE is as in `import`" in doctor("--app", app, code=2, cwd=tmp_path)
+
+
 @pytest.mark.parametrize("arguments", [("--within", "-1"), ("--timeout", "soon"), ("--nonsense",)])
 def test_a_wrong_call(arguments: tuple[str, ...]) -> None:
     """Is a usage error, 2."""

@@ -226,6 +226,17 @@ def test_one_line_says_that_trouble_starts_and_one_that_it_ends(
     ]
 
 
+def test_the_line_of_a_rate_limit_says_how_long_it_may_last(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No number of retries is its bound."""
+    limited = response(429, {"Retry-After": "0.001"})
+    client = make_client(transport=ScriptedTransport(limited, 200), host="http://h:1", max_rate_limit_duration=90)
+    client.track("s", event="E")
+    assert client.flush() is True
+    assert "is tried again, for up to 90 s: the server answered 429" in caplog.text
+
+
 def test_neither_logs_nor_errors_show_the_write_key(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
     """Not where all goes wrong either, at the most talkative level."""
     caplog.set_level(logging.DEBUG)

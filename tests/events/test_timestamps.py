@@ -151,6 +151,12 @@ def test_other_timestamps_are_refused(timestamp):
         read(timestamp)
 
 
+def test_a_string_that_is_refused_is_told_what_it_may_be():
+    """Its type says nothing to who typed it."""
+    with pytest.raises(ValidationError, match="must be an ISO 8601 time such as 2"):
+        read("yesterday")
+
+
 @given(st.datetimes(timezones=st.none() | st.timezones()))
 @example(datetime(2026, 11, 1, 1, 30, fold=1))
 def test_every_datetime_is_sent_or_refused(moment):

@@ -5,7 +5,8 @@ import sys
 import warnings
 from weakref import WeakSet
 
-from segment_gevent.delivery.http.connections import ForeignConnectionError, pool_classes
+from segment_gevent.delivery.http.connections import pool_classes
+from segment_gevent.delivery.sockets import ForeignConnectionError
 
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's, about a fork beside gevent's threadpool
 pool = pool_classes(WeakSet())["http"]("127.0.0.1", int(sys.argv[1]))

@@ -11,8 +11,20 @@ import click
 from segment_gevent.cli.flags import chosen, sending_flags
 
 
+def _as_imported(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    name = (value or "").partition(":")[0]
+    if "/" in name or name.endswith(".py"):
+        raise click.BadParameter("MODULE is as in `import`: shop, not shop.py; shop.wsgi, not shop/wsgi.py")
+    return value
+
+
 @click.command()
-@click.option("--app", metavar="MODULE[:NAME]", help="Load this application first, and look at what it did.")
+@click.option(
+    "--app",
+    callback=_as_imported,
+    metavar="MODULE[:NAME]",
+    help="Load this application first, and look at what it did.",
+)
 @click.option("--patch", "patches", is_flag=True, help="Monkey-patch before, as gunicorn's gevent worker does.")
 @click.option("--network/--no-network", default=True, help="Whether to try the ways to the servers.  [default: yes]")
 @click.option("--within", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds for each way.")

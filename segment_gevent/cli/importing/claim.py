@@ -34,7 +34,8 @@ class Claim:
 
     def close(self) -> None:
         """Let go of it."""
-        os.unlink(self._path)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path)
         os.close(self._file)
 
     def _is_in_place(self) -> bool:

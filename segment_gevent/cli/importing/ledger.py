@@ -32,7 +32,7 @@ class Ledger:
         beyond: spans of lines behind it that had their fate when an earlier run ended.
         delivered, rejected: how many records had which fate, earlier runs included.
         size: bytes of the records that this remembers.
-        is_complete: whether the file was read to its end, and every line has its fate.
+        is_complete: whether the file was read to its end; some of its last lines may still wait for their fate.
     """
 
     line: int = 0

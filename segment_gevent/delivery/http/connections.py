@@ -23,7 +23,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from segment_gevent.delivery.sockets import Sockets, connected, native
+from segment_gevent.delivery.sockets import ForeignConnectionError, Sockets, connected, native
 
 
 class NoAnswerError(http.client.RemoteDisconnected):
@@ -32,10 +32,6 @@ class NoAnswerError(http.client.RemoteDisconnected):
 
 class StaleConnectionError(NoAnswerError):
     """The same on a kept-alive connection: most likely it was closed while it idled, before the request arrived."""
-
-
-class ForeignConnectionError(ConnectionError):
-    """The connection was opened by the process that this one was forked from, which still uses it."""
 
 
 class _Answer(http.client.HTTPResponse):

@@ -20,7 +20,7 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from redis.retry import Retry
 
 from segment_gevent.delivery.outbox.sentinel import Master
-from segment_gevent.delivery.sockets import Sockets, connected, native
+from segment_gevent.delivery.sockets import ForeignConnectionError, Sockets, connected, native
 from segment_gevent.redis_url import RedisUrl
 
 MOST_CONNECTIONS = 10_000
@@ -28,10 +28,6 @@ MOST_CONNECTIONS = 10_000
 
 SENTINEL_TIMEOUT = (1.0, 1.0)
 """Seconds, as `timeout` of `client`: a sentinel that hangs keeps nobody from asking the next."""
-
-
-class ForeignConnectionError(ConnectionError):
-    """The connection was opened by the process that this one was forked from, which still uses it."""
 
 
 class GeventConnection(Connection):

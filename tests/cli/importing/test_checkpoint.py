@@ -13,6 +13,8 @@ from servers.import_command import GOOD, importing, lines, numbered, rejected, r
 from servers.local_segment import LocalSegment
 from servers.program import Process
 
+from segment_gevent.cli.importing.claim import Claim
+
 
 def refused(server: LocalSegment, *arguments: object) -> str:
     """Why the command does not begin, on one line."""
@@ -202,3 +204,12 @@ def test_a_stopped_import_goes_on(segment_server: LocalSegment, tmp_path: Path, 
     assert (counts["total"] - counts["duplicates"], counts["invalid"]) == (count, 0)
     if number != signal.SIGKILL:
         assert counts["duplicates"] == 0
+
+
+def test_a_lock_file_that_somebody_cleaned_up_is_no_error(tmp_path: Path) -> None:
+    """The claim is let go of all the same."""
+    path = str(tmp_path / "checkpoint")
+    claim = Claim(path)
+    os.unlink(f"{path}.lock")
+    claim.close()
+    Claim(path).close()

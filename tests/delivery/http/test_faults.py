@@ -14,8 +14,9 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from segment_gevent.delivery.http.connections import ForeignConnectionError, StaleConnectionError
+from segment_gevent.delivery.http.connections import StaleConnectionError
 from segment_gevent.delivery.http.faults import delivery_error, reason_of
+from segment_gevent.delivery.sockets import ForeignConnectionError
 from segment_gevent.errors import DeliveryError
 
 REASONS = {"timeout", "connection", "tls", "proxy", "dns", "transport"}

@@ -117,6 +117,36 @@ def test_faults_are_ordered_and_used_up(visit: Visits, send: Send, server: Local
     expect(page.locator(".fault-queue")).to_contain_text("every request is answered as it deserves")
 
 
+def test_a_refusal_stays_until_the_next_button(visit: Visits, send: Send, server: LocalSegment) -> None:
+    """Whatever the server tells of meanwhile."""
+    page = visit("/?view=faults")
+    page.get_by_role("radio", name="Server error").check()
+    page.route("**/_/faults", lambda route: route.fulfill(status=400, body='{"error": "no more faults"}'), times=1)
+    page.get_by_role("button", name="Add fault").click()
+    expect(page.locator(".trouble")).to_have_text("no more faults")
+    send(message(1))
+    expect(page.locator(".fared li")).to_have_count(1)
+    expect(page.locator(".trouble")).to_have_text("no more faults")
+    page.get_by_role("button", name="Add fault").click()
+    expect(page.locator(".trouble")).to_have_count(0)
+    assert all("400" in complaint for complaint in visit.complaints)
+    visit.complaints.clear()
+
+
+def test_an_event_that_cannot_be_had_shows_no_other(visit: Visits, send: Send) -> None:
+    """Nor is another's copied under its name."""
+    send(message(1, event="First"), message(2, event="Second"))
+    page = visit("/")
+    page.locator(".row", has_text="First").click()
+    expect(page.locator(".detail h2")).to_have_text("First")
+    page.route("**/_/events?after=*", lambda route: route.fulfill(status=500, body='{"error": "not now"}'))
+    page.keyboard.press("k")
+    expect(page.locator(".detail .trouble")).to_have_text("not now")
+    expect(page.locator(".detail h2")).to_have_count(0)
+    assert all("500" in complaint for complaint in visit.complaints)
+    visit.complaints.clear()
+
+
 def test_held_answers_are_released(visit: Visits, server: LocalSegment) -> None:
     """One that never comes, until the panel lets it go."""
     page = visit("/?view=faults")

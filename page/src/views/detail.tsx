@@ -31,7 +31,9 @@ export function Detail({ step }: { step?: (by: number) => void }) {
         if (!found) error.value = "This event is no longer kept.";
       })
       .catch((reason: Error) => {
-        if (!stop.signal.aborted) error.value = reason.message;
+        if (stop.signal.aborted) return;
+        event.value = null;
+        error.value = reason.message;
       });
     return () => stop.abort();
   }, [id, resets.value]);
@@ -122,10 +124,13 @@ function Facts({ event }: { event: Kept }) {
   const request = useSignal<RequestEntry | null | undefined>(undefined);
   useEffect(() => {
     const stop = new AbortController();
+    request.value = undefined;
     api
       .requests({ number: event.batch }, stop.signal)
       .then(({ requests }) => (request.value = requests.find((entry) => entry.receivedAt === event.receivedAt) ?? null))
-      .catch(() => (request.value = null));
+      .catch(() => {
+        if (!stop.signal.aborted) request.value = null;
+      });
     return () => stop.abort();
   }, [event.batch, event.receivedAt]);
   const { messageId, timestamp, originalTimestamp, previousId, groupId, context } = fields(event.message);

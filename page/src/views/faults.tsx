@@ -44,17 +44,20 @@ export function Faults() {
   const waiting = useSignal<Fault[]>([]);
   const requests = useSignal<RequestEntry[]>([]);
   const error = useSignal("");
-  const attempt = async (work: () => Promise<unknown>) => {
+  // What a button met, which no refresh may wipe away.
+  const refusal = useSignal("");
+  const told = async (where: typeof error, work: () => Promise<unknown>) => {
     try {
       await work();
       waiting.value = await api.faults();
-      error.value = "";
+      where.value = "";
     } catch (reason) {
-      error.value = (reason as Error).message;
+      where.value = (reason as Error).message;
     }
   };
+  const attempt: Attempt = (work) => told(refusal, work);
   useRefresh(REFRESH, () =>
-    attempt(async () => {
+    told(error, async () => {
       requests.value = (await api.requests({ limit: SHOWN })).requests;
     }),
   );
@@ -64,7 +67,7 @@ export function Faults() {
         <h1>Faults</h1>
         <p>Make the next requests go wrong, and watch how your application comes through.</p>
       </header>
-      {error.value && <Trouble words={error.value} />}
+      {(refusal.value || error.value) && <Trouble words={refusal.value || error.value} />}
       <div class="fault-columns">
         <Order attempt={attempt} />
         <div>

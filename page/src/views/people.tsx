@@ -142,12 +142,12 @@ function Path({ id }: { id: string }) {
   const limit = useSignal(STEP);
   const found = useSignal<Found | null>(null);
   const error = useSignal("");
-  useRefresh(REFRESH, async () => {
+  useRefresh(REFRESH, async (stop) => {
     try {
-      found.value = await api.person(id, limit.value, 0);
+      found.value = await api.person(id, limit.value, 0, stop);
       error.value = "";
     } catch (reason) {
-      error.value = (reason as Error).message;
+      if (!stop.aborted) error.value = (reason as Error).message;
     }
   }, [id, limit.value, resets.value]);
   if (error.value) return <Trouble words={error.value} />;

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from segment_gevent.delivery.spool import inventory
-from segment_gevent.words import counted
+from segment_gevent.words import counted, printable
 
 _WORDS = {"live": "live", "left": "left behind", "newer": "newer", "broken": "broken"}
 
@@ -70,11 +70,14 @@ def purge(directory: str) -> int:
 
 
 def _line(message: inventory.SpooledMessage) -> str:
-    return "  ".join(_fields(message))
+    return printable("  ".join(_fields(message)))
 
 
 def _fields(message: inventory.SpooledMessage) -> Iterator[str]:
-    yield datetime.fromtimestamp(message.created, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        yield datetime.fromtimestamp(message.created, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):  # in a damaged file
+        yield "no such time       "
     try:
         body = orjson.loads(message.body)
         yield f"{body['type']:8}"

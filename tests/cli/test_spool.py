@@ -92,6 +92,18 @@ def test_list_shows_the_messages(directory: str) -> None:
     assert "more" in few
 
 
+def test_list_shows_what_strangers_wrote_as_it_is(directory: str) -> None:
+    """A terminal obeys none of it; and a time that is none, in a file that was tampered with, is no error."""
+    leave(directory, "\x1b]0;mine\x07", "Second")
+    (file,) = Path(directory).glob("*.db")
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("UPDATE messages SET created = ? WHERE id = (SELECT max(id) FROM messages)", (10**18,))
+    first, second = spool("list", "--spool-dir", directory).splitlines()
+    assert "\\x1b]0;mine\\x07" in first
+    assert re.split(" {2,}", second)[0] == "no such time"
+    assert "Second" in second
+
+
 def test_export_writes_every_message_and_leaves_them(directory: str, tmp_path: Path) -> None:
     """As lines of JSON, to stdout or to a private file that was not there."""
     leave(directory, "1", "2")

@@ -194,10 +194,15 @@ class Holding:
         self.claimed.difference_update(set(ids) - self._settled)
 
     def lose(self, records: Sequence[Record], reason: str) -> int:
-        """Delete rows, and tell of those that are nowhere else, with so many bytes of messages."""
+        """Delete rows, and tell of those that are nowhere else, with so many bytes of messages; where the file was
+        damaged, as if they were many."""
         ids = {record.id for record in records}
-        if self._do(lambda journal: journal.delete(ids)) != len(ids):
-            self._replace("corrupt")  # found, but not to be deleted: they would be found for ever
+        deleted = self._do(lambda journal: journal.delete(ids))
+        if deleted != len(ids):  # found, but not to be deleted: they would be found for ever
+            self._replace("corrupt")  # which tells of those that are nowhere any more; the others go with a later call
+            if deleted and not self.is_mine:
+                self._settings.news.append(Loss("spool_damaged", False, deleted, ()))
+            return LOSS_BYTES
         if self.is_mine:
             records = [record for record in records if not record.held]
             self.free -= len(records)

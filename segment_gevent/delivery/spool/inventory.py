@@ -55,7 +55,8 @@ class SpooledMessage:
 
 def status(directory: str | os.PathLike[str]) -> list[FileStatus]:
     """Every file of the spool, the oldest first; empty when there is no directory."""
-    return [_status_of(file) for file in SpoolDirectory(directory).files() if file.exists]
+    found = [_status_of(file) for file in SpoolDirectory(directory).files()]
+    return [status for status in found if status is not None]
 
 
 def messages(directory: str | os.PathLike[str], *, scope: str | None = None) -> Iterator[SpooledMessage]:
@@ -90,12 +91,12 @@ def purge(directory: str | os.PathLike[str], *, scope: str | None = None) -> int
         if file.is_broken:
             file.delete()
             continue
-        state = _status_of(file)
+        status = _status_of(file)
         ownership = Ownership.take(file)
         if ownership is None:
             continue
-        if state.state != "newer":
-            purged += state.held + state.free
+        if status is not None and status.state != "newer":
+            purged += status.held + status.free
             file.delete()
         ownership.give_back()
     return purged
@@ -106,7 +107,10 @@ def _usable(directory: str | os.PathLike[str], scope: str | None) -> list[SpoolF
     return [file for file in files if file.exists and not file.is_broken and scope in (None, file.scope)]
 
 
-def _status_of(file: SpoolFile) -> FileStatus:
+def _status_of(file: SpoolFile) -> FileStatus | None:
+    """None where a process that has drained it has deleted it meanwhile."""
+    if not file.exists:
+        return None
     state = "broken"
     if not file.is_broken:
         try:
@@ -118,6 +122,8 @@ def _status_of(file: SpoolFile) -> FileStatus:
                 held, free = 0, held + free
             return FileStatus(file.path, file.scope, "left" if is_left else "live", file.size, held, free, oldest)
         except SpoolError as error:
+            if not file.exists:
+                return None
             state = "newer" if error.reason == "newer" else state
     return FileStatus(file.path, file.scope, state, file.size, 0, 0, None)
 

@@ -115,7 +115,11 @@ class Storage:
                 self._logger.info("the spool works again")
 
     def _tell_news(self) -> None:
-        for item in self.store.take_news():
+        news = self.store.take_news()
+        for item in news:  # first, since the log may switch, and who is killed there must have lost no count
+            if isinstance(item, Loss) and item.is_mine:
+                self._fates.lose_spooled(item.messages, item.bodies, item.reason)
+        for item in news:
             if isinstance(item, BadFile):
                 self._logger.warning(
                     "a spool file is %s: %s; %s saved", item.reason, item.path, counted(item.salvaged, "message")
@@ -123,5 +127,3 @@ class Storage:
             elif isinstance(item, Loss):
                 trouble = self._losses.setdefault(item.reason, Trouble(self._logger))
                 trouble.start("messages are gone from the spool: %s", item.reason, messages=item.messages)
-                if item.is_mine:
-                    self._fates.lose_spooled(item.messages, item.bodies, item.reason)

@@ -7,12 +7,13 @@ import os
 import select
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -561,6 +562,20 @@ def test_much_that_is_too_old_goes_a_part_at_a_time(store: Store, clock: Clock) 
         told += bodies
     assert found == [20_000]
     assert [int(body) for body in told] == list(range(20_000))
+
+
+def test_what_cannot_be_deleted_is_lost_once(directory: Path, clock: Clock, store: Store) -> None:
+    """A file that holds on to some of its messages is replaced; each is told of once, and none is there for ever."""
+    store.add(messages(0, 4), owned=False)
+    (database,) = directory.glob("*.db")
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("CREATE TRIGGER keep BEFORE DELETE ON messages WHEN old.id > 1 BEGIN SELECT RAISE(IGNORE); END")
+    clock.time += 7 * 86_400 + 1
+    for _ in range(3):
+        assert drain(store) == []
+    news = store.take_news()
+    assert [each.salvaged for each in news if isinstance(each, BadFile)] == [2]
+    assert sum(each.messages for each in news if isinstance(each, Loss)) == 4, news
 
 
 def test_what_nobody_comes_for_expires_too(directory: Path, clock: Clock) -> None:

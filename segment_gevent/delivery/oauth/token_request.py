@@ -122,24 +122,27 @@ class TokenRequests:
     def _exchange(self, deadline: float) -> tuple[float, requests.Response]:
         """POST a new assertion: when that was, and the answer."""
         scope = self._application.scope
-        form = urlencode({**_FORM, "client_assertion": self._signed(), "scope": scope}).encode()
-        now = self._now()
-        seconds = min(LONGEST_ATTEMPT, deadline - now)
+        seconds = min(LONGEST_ATTEMPT, deadline - self._now())
         if seconds <= 0:
             raise self.failure("no time is left to ask")
         limit = Timeout.start_new(seconds)
         try:
-            return now, self._post(self.url, form, _HEADERS)
+            form = urlencode({**_FORM, "client_assertion": self._signed(), "scope": scope}).encode()
+            return self._now(), self._posted(form)
         except Timeout as expired:
             if expired is not limit:
                 raise  # the caller's own
             raise self.failure(f"no answer within {seconds:.3g} s") from expired
+        finally:
+            limit.close()
+
+    def _posted(self, form: bytes) -> requests.Response:
+        try:
+            return self._post(self.url, form, _HEADERS)
         except DeliveryError as error:
             raise DeliveryError(f"no token: {error}", reason="oauth") from error  # its text begins with the URL
         except Exception as error:
             raise self.failure(f"the request raised {type(error).__name__}") from error
-        finally:
-            limit.close()
 
     def _signed(self) -> str:
         """A new assertion, signed off the hub."""

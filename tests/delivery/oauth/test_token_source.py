@@ -94,6 +94,25 @@ def test_a_token_is_had_by_a_signed_assertion_and_kept(server: TokenServer, sour
     assert (server.problems, len(server.requests)) == ([], 1)
 
 
+def test_a_signature_that_takes_too_long_ends_with_the_patience(
+    server: TokenServer, key: rsa.RSAPrivateKey, clock: Clock
+) -> None:
+    """As where the native threads that would make it are all busy."""
+    busy = threading.Event()
+
+    class Slow(ClientKey):
+        def assertion(self, **claims: Any) -> str:
+            busy.wait(20)
+            return super().assertion(**claims)
+
+    source = source_of(server, key, clock, client_key=Slow(pem(key)), patience=0.05)
+    with pytest.raises(DeliveryError, match=r"no answer within 0\.05 s") as caught:
+        source.token()
+    busy.set()
+    assert caught.value.reason == "oauth"
+    assert server.requests == []
+
+
 def test_the_strict_server_refuses_another_key(server: TokenServer, clock: Clock, key: rsa.RSAPrivateKey) -> None:
     """And another client, key id or scope: what passes above was checked."""
     others: list[dict[str, Any]] = [

@@ -122,7 +122,7 @@ def process_facts(
 def with_ways(facts: Facts, within: float) -> Facts:
     """The same, and the ways to the servers, of `within` seconds at most each; imports requests, and switches."""
     options = facts.options
-    if options.transport is not None:
+    if options.transport is not None or options.uses_outbox:
         return facts
     try:
         from segment_gevent.diagnosis.gathering import journey

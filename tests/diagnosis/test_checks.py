@@ -334,6 +334,7 @@ OPTIONS: list[tuple[dict[str, Any], list[str]]] = [
     ({"region": "eu"}, ["ok options"]),
     ({"enabled": False}, ["warning disabled"]),
     ({"transport": RecordingTransport()}, ["note own-transport"]),
+    ({"outbox": "redis://cache"}, ["note outbox"]),
     ({"sample_rate": 0.5}, ["note sampled"]),
     ({"sample_rate": 0}, ["warning sampled"]),
     ({"max_queue_size": 5}, ["error queue-below-threshold"]),

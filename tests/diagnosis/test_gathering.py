@@ -67,7 +67,8 @@ def test_proxies_lose_their_passwords() -> None:
     assert facts.variables == {"HTTPS_PROXY": "http://***@proxy:3128"}
     assert facts.given == {"https": "***@other:1"}
     assert "secret" not in repr(facts)
-    assert ways.masked_url("http://ilya:sec/ret@proxy:3128") == "http://***@proxy:3128"
+    for password in ("sec/ret", "sec ret", "sec@ret", "sec\nret"):
+        assert ways.masked_url(f"http://ilya:{password}@proxy:3128") == "http://***@proxy:3128"
 
 
 def test_the_bundle_in_use(tmp_path: Path, ca_bundle: Path) -> None:
@@ -97,6 +98,19 @@ def test_a_spool_is_looked_at_and_not_made(tmp_path: Path) -> None:
     assert facts.free > 0
     assert os.listdir(tmp_path) == []
     assert disk.spool(Options("key"), opens_files=True) is None
+
+
+def test_a_spool_that_may_not_be_looked_for(tmp_path: Path) -> None:
+    """Below a directory of somebody else's: that is the finding, and no error of the look itself."""
+    (tmp_path / "theirs").mkdir(mode=0)
+    user = os.geteuid()
+    os.seteuid(user or 65_534)
+    try:
+        facts = disk.spool(Options("key", spool_dir=tmp_path / "theirs" / "spool"), opens_files=True)
+    finally:
+        os.seteuid(user)
+    assert facts is not None
+    assert "Permission denied" in facts.problem
 
 
 def test_a_spool_that_is_a_file(tmp_path: Path) -> None:

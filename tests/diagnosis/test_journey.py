@@ -16,6 +16,7 @@ from servers.http_proxy import ProxyServer
 from servers.http_wire import Peer, WireServer, server_context
 from servers.local_segment import LocalSegment
 from servers.oauth_server import CLIENT_ID, KEY_ID, TokenServer, pem, private_key
+from servers.ports import free_port
 
 from segment_gevent import Client, Diagnosis, Options
 from segment_gevent.diagnosis.examination import diagnose, examine, process_facts, with_ways
@@ -212,6 +213,14 @@ def test_a_native_thread_leaves_no_hub_behind(segment_server: LocalSegment) -> N
     diagnosis, hub = found_by
     assert names(diagnosis) == ["reached"]
     assert hub is None
+
+
+def test_a_client_with_an_outbox_goes_no_way_to_segment() -> None:
+    """The relays do, and may be the only ones that can."""
+    client = Client(KEY, host=f"http://127.0.0.1:{free_port()}", outbox="redis://cache", enabled=False)
+    diagnosis = diagnose(client, network=True, within=10.0)
+    assert "outbox" in names(diagnosis, "options")
+    assert not diagnosis.errors, str(diagnosis)
 
 
 def test_an_application_may_be_anywhere(segment_server: LocalSegment, make_client: Any) -> None:

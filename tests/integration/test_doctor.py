@@ -46,6 +46,14 @@ def test_under_a_gunicorn_that_preloads_an_application_that_patches_late(http_ar
     assert in_worker["killed-early"] == "warning"
 
 
+def test_under_a_gevent_worker_of_the_applications_own(http_arrivals: Arrivals) -> None:
+    """Whatever its name is."""
+    with gunicorn(http_arrivals.environment, "-k", "greenlet_worker.Worker", app=APP, workers=1) as server:
+        levels = found(server)
+    assert levels["gevent-worker"] == "ok"
+    assert "no-hub" not in levels
+
+
 def test_under_a_gunicorn_without_greenlets(http_arrivals: Arrivals) -> None:
     """Its sync worker turns no hub, and yet the way to the server can be looked at."""
     with gunicorn(http_arrivals.environment, "-k", "sync", app=APP, workers=1) as server:

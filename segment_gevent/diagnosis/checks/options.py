@@ -86,6 +86,12 @@ def _of_sending(options: Options, problem: str) -> Iterator[Finding]:
             f"A transport of the application's own sends: {type(options.transport).__name__}",
             "host, proxies, verify and timeout are its business; the ways to the servers were not looked at.",
         )
+    if options.uses_outbox:
+        yield HERE.note(
+            "outbox",
+            "Batches go to Redis, and a relay sends them",
+            "The ways from here to the servers were not looked at; `segment-gevent relay status` looks at Redis.",
+        )
     if options.sample_rate < 1:
         make = HERE.warning if options.sample_rate == 0 else HERE.note
         yield make(

@@ -22,8 +22,8 @@ def spool(options: Options, *, opens_files: bool) -> Spool | None:
     from segment_gevent.delivery.spool.directory import SpoolDirectory  # with sqlite3
 
     path = Path(os.path.realpath(options.spool_dir))
-    nearest = next(each for each in (path, *path.parents) if each.exists())
     try:
+        nearest = next(each for each in (path, *path.parents) if each.exists())
         state, disk = nearest.stat(), os.statvfs(nearest)
         files = SpoolDirectory(path).files() if path.is_dir() else []
         return Spool(

@@ -55,10 +55,16 @@ def _of_gunicorn() -> Server | None:
         name="gunicorn",
         is_master=_is_master(arbiter),
         worker=f"worker class {worker}",
-        is_gevent="gevent" in worker,
+        is_gevent="gevent" in worker or _is_of_gevent(arbiter),
         preloads=bool(arbiter.cfg.preload_app),
         patience=float(arbiter.cfg.graceful_timeout),
     )
+
+
+def _is_of_gevent(arbiter: Any) -> bool:
+    """Whether it is a class of the application's own, made of gunicorn's."""
+    module, worker = sys.modules.get("gunicorn.workers.ggevent"), getattr(arbiter, "worker_class", None)
+    return module is not None and isinstance(worker, type) and issubclass(worker, module.GeventWorker)
 
 
 def _is_master(arbiter: Any) -> bool:

@@ -12,7 +12,7 @@ from segment_gevent.diagnosis.checks.options import LOOPBACK
 from segment_gevent.diagnosis.facts import Key, Proxies, Trust
 from segment_gevent.options import Options
 
-_CREDENTIALS = re.compile(r"//\S*@")  # a password may have a "/" in it, though it should not
+_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)  # a password may have a "/" or a space in it, though it should not
 _PLACEHOLDER = re.compile(
     r"(?i)^<.*>$|^\$|^\{\{|^%|your|write[_-]?key$|^change[_-]?me|^(x+|0+|\*+|todo|test|none|null|secret|example|key)$"
 )

@@ -29,8 +29,8 @@ def connect(*, carry_context: bool = True) -> None:
 
     Args:
         carry_context: send what is bound along with each task that is published, as a header of its message, and bind
-            it while the task runs. A user's id that is bound as a function is asked for when a task is published,
-            and an error of the function comes out of that.
+            it while the task runs. A user's id that is bound as a function is asked for when a task is published; an
+            error of the function is in Celery's log, and the task has all that is bound but the ids.
     """
     signals.worker_ready.connect(_warm_up, dispatch_uid=_HEADER)
     signals.worker_shutdown.connect(_flush, dispatch_uid=_HEADER)
@@ -71,9 +71,11 @@ def _attach(headers: dict[str, Any], **_signal: object) -> None:
     """As text: a broker's headers hold fewer types than JSON does."""
     binding = current()
     if binding is not None:
-        session_id, user_id = binding.who(None, None)
-        bound = {"fields": binding.fields, "session_id": session_id, "user_id": user_id}
-        headers[_HEADER] = orjson.dumps(bound, default=str).decode()
+        bound: dict[str, object] = {"fields": binding.fields, "session_id": None, "user_id": None}
+        try:
+            bound["session_id"], bound["user_id"] = binding.who(None, None)
+        finally:  # Celery logs an error, and publishes
+            headers[_HEADER] = orjson.dumps(bound, default=str).decode()
 
 
 def _begin(task: Any, **_signal: object) -> None:

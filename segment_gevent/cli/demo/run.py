@@ -22,6 +22,7 @@ from segment_gevent.cli.interrupt import interrupts_here
 from segment_gevent.debugger.process import LocalSegment, read_address, start_module, stop_process
 
 _LOCAL_KEY = "demo"
+_NO_OUTBOX = {"SEGMENT_OUTBOX": ""}  # one in the environment is the user's, for what is real
 
 
 def run(plan: Plan) -> int:
@@ -69,8 +70,9 @@ def _shop(environment: dict[str, str]) -> Iterator[str]:
 def _environment(plan: Plan, local: LocalSegment | None) -> dict[str, str]:
     # In the environment, not among the arguments, which every user of the machine can read.
     if local is not None:
-        return {"SEGMENT_WRITE_KEY": _LOCAL_KEY, "SEGMENT_HOST": local.url, **_no_proxy()}
-    return {"SEGMENT_WRITE_KEY": str(plan.write_key), **({"SEGMENT_HOST": plan.host} if plan.host else {})}
+        return {"SEGMENT_WRITE_KEY": _LOCAL_KEY, "SEGMENT_HOST": local.url, **_NO_OUTBOX, **_no_proxy()}
+    host = {"SEGMENT_HOST": plan.host} if plan.host else {}
+    return {"SEGMENT_WRITE_KEY": str(plan.write_key), **host, **_NO_OUTBOX}
 
 
 def _no_proxy() -> dict[str, str]:

@@ -55,9 +55,14 @@ def run(*arguments: str, **environment: str) -> tuple[int, list[str]]:
 
 
 def test_it_delivers_everything_once_through_its_troubles() -> None:
-    """Without an account, without a terminal, and past the proxy that the environment names. Each trouble met the
-    client, whose queue and batches grew, and which was through before the report."""
-    code, lines = run("--headless", "--visitors", "200", HTTP_PROXY="http://127.0.0.1:1", NO_PROXY="other.example")
+    """Without an account, a terminal, or heed to the proxy and the outbox that the environment names. Each trouble met
+    the client, whose queue and batches grew, and which was through before the report."""
+    elsewhere = {
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "NO_PROXY": "other.example",
+        "SEGMENT_OUTBOX": "redis://127.0.0.1:1",
+    }
+    code, lines = run("--headless", "--visitors", "200", **elsewhere)
     assert code == 0, lines
     assert {"lost 0", "duplicates 0", "invalid 0"} <= set(lines)
     (calls,) = [line.split()[1].rstrip(":") for line in lines if line.startswith("calls ")]

@@ -63,10 +63,14 @@ class Buffer:
     @property
     def oldest(self) -> float | None:
         """When, in monotonic seconds, the oldest waiting message came, to `AGE_STEP`; None if none waits."""
-        try:
-            return self._marks[0][1] if self.waiting() else None
-        except IndexError:  # taken by another thread since
+        if not self.waiting():
             return None
+        mark = self._marks[0]  # there is one from the first message on
+        with suppress(IndexError):
+            following = self._marks[1]
+            if following[0] <= self.taken:  # opened by the first that came after the buffer was empty
+                mark = following
+        return mark[1]
 
     def put(self, message: bytes, now: float) -> bool:
         """Take a message in at the monotonic time `now`; False when the buffer is full. Never switches."""
@@ -114,8 +118,8 @@ class Buffer:
         while len(self._marks) > 1 and self._marks[1][0] <= self.taken:
             self._marks.popleft()
         if not self.waiting():
-            # The next message must open a new mark, or it would look as old as this one.
-            self._marks.clear()
+            # The next message must open a new mark, or it would look as old as this one. The old mark stays: another
+            # thread may have put a message in since it looked whether it must.
             self._next_mark = 0.0
 
     def tail(self, ordinal: int) -> list[bytes]:

@@ -73,6 +73,26 @@ def test_the_age_is_that_of_the_oldest() -> None:
     assert queue.oldest == 109.01
 
 
+def test_a_message_put_in_while_another_thread_takes_has_its_age() -> None:
+    """Though the buffer was emptied after it was seen that a mark was there."""
+    queue = buffer()
+
+    class Late(float):
+        """The moment of a put that is held up once it has looked for a mark."""
+
+        def __ge__(self, other: float) -> bool:
+            is_later = float(self) >= other
+            queue.take()
+            return is_later
+
+    queue.put(b"", 100.0)
+    queue.put(b"", Late(100.05))
+    assert queue.oldest == 100.0
+    queue.put(b"", 100.2)
+    queue.take()
+    assert queue.oldest == 100.2
+
+
 def test_messages_of_one_moment_share_a_mark() -> None:
     """The age of a million waiting messages costs a float a tenth of a second."""
     queue = buffer()

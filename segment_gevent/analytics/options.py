@@ -58,9 +58,9 @@ def of_core(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("max_total_backoff_duration", "max_rate_limit_duration"):
         if not isinstance(given[name], int | float) or given[name] < 0:
             raise ValueError(f"{name} must be a non-negative number")
-    # As in queue.Queue, no size is no bound; and it is one of messages alone.
     if not isinstance(given["max_queue_size"], int):
         raise ConfigError(f"max_queue_size must be an integer, not {type(given['max_queue_size']).__name__}")
+    # As in queue.Queue, no size is no bound; and it is one of messages alone.
     most = given["max_queue_size"] if given["max_queue_size"] > 0 else sys.maxsize // MESSAGE_LIMIT
     options: dict[str, Any] = {
         "api_key": given["write_key"],

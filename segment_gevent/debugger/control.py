@@ -13,7 +13,7 @@ from segment_gevent.debugger import body, openapi, stream, visitor
 from segment_gevent.debugger.answer import Answer, json_answer
 from segment_gevent.debugger.database import Database, Kept
 from segment_gevent.debugger.faults import Fault, FaultError, parse_faults
-from segment_gevent.debugger.query import DEFAULT_LIMIT, Query, QueryError, whole
+from segment_gevent.debugger.query import DEFAULT_LIMIT, Query, QueryError, check_names, whole
 from segment_gevent.debugger.routes import EVENT_STREAM, Route, by_path
 from segment_gevent.debugger.schemas import FILTERS, ID, LIMIT, NUMBER, OFFSET, UNTIL, UPTO
 from segment_gevent.debugger.shown import shown
@@ -90,12 +90,15 @@ class Control:
         user = parameters.pop("id", "")
         if not user:
             raise QueryError("id is missing")
-        limit, offset = _slice(_numbers(parameters, "limit", "offset"))
+        check_names(parameters, ("limit", "offset"))
+        limit, offset = _slice(_numbers(parameters))
         ids, found, total = self._state.store.ask(visitor.path, user, limit, offset)
         return json_answer(200, {"ids": ids, "events": [shown(event) for event in found], "total": total})
 
     def _requests(self, environ: Mapping[str, Any]) -> Answer:
-        numbers = _numbers(_parameters(environ), "limit", "offset", "number", "upto")
+        parameters = _parameters(environ)
+        check_names(parameters, ("limit", "offset", "number", "upto"))
+        numbers = _numbers(parameters)
         limit, offset = _slice(numbers)
         journal = self._state.journal
         wanted, upto = numbers.get("number"), numbers.get("upto", journal.total)
@@ -113,9 +116,9 @@ class Control:
 
     def _wait(self, environ: Mapping[str, Any]) -> Answer:
         parameters = _parameters(environ)
-        _check_names(parameters, "count", "requests", "held", "timeout")
+        check_names(parameters, ("count", "requests", "held", "timeout"))
         timeout = min(_seconds("timeout", parameters.pop("timeout", "10")), MAX_WAIT)
-        numbers = _numbers(parameters, "count", "requests", "held")
+        numbers = _numbers(parameters)
         reached = self._state.wait_until(lambda: _reached(self._counts(), numbers), timeout)
         return json_answer(200, {"reached": reached, **self._counts()})
 
@@ -171,15 +174,8 @@ def _parameters(environ: Mapping[str, Any]) -> dict[str, str]:
     return dict(parse_qsl(str(environ.get("QUERY_STRING", "")), keep_blank_values=True))
 
 
-def _numbers(parameters: Mapping[str, str], *names: str) -> dict[str, int]:
-    _check_names(parameters, *names)
+def _numbers(parameters: Mapping[str, str]) -> dict[str, int]:
     return {name: whole(name, text) for name, text in parameters.items()}
-
-
-def _check_names(parameters: Mapping[str, str], *names: str) -> None:
-    for name in parameters:
-        if name not in names:
-            raise QueryError(f"unknown parameter {name!r}; known are {', '.join(names)}")
 
 
 def _seconds(name: str, text: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import orjson
@@ -53,9 +53,7 @@ class Query:
         Raises:
             QueryError: for an unknown parameter or a value that cannot be read.
         """
-        unknown = sorted(parameters.keys() - _READERS.keys())
-        if unknown:
-            raise QueryError(f"unknown parameter {unknown[0]!r}; known are {', '.join(_READERS)}")
+        check_names(parameters, _READERS)
         values = {name: _READERS[name](name, value) for name, value in parameters.items() if value != ""}
         return cls(**values)  # type: ignore[arg-type]  # each reader gives its field's type
 
@@ -100,6 +98,16 @@ def _flag(name: str, value: str) -> bool:
         return _FLAGS[value.lower()]
     except KeyError:
         raise QueryError(f"{name} is true or false, not {value!r}") from None
+
+
+def check_names(parameters: Iterable[str], known: Collection[str]) -> None:
+    """
+    Raises:
+        QueryError: for the first parameter that is not known.
+    """
+    for name in parameters:
+        if name not in known:
+            raise QueryError(f"unknown parameter {name!r}; known are {', '.join(known)}")
 
 
 def whole(name: str, value: str) -> int:

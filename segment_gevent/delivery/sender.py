@@ -138,7 +138,7 @@ class Sender:
                     if once and (outcome.is_about_sender or not outcome.is_final):
                         self._say_failing(self._kept, error)
                     return outcome
-                self._say_failing(self._is_tried_again(error), error)
+                self._say_failing(self._tried_again(error), error)
                 flight.not_before = time.monotonic() + wait  # also for who takes over, if this greenlet is killed
             else:
                 self._say_works()
@@ -292,7 +292,8 @@ class Sender:
             self._is_failing = True
             self._logger.warning("delivery to %s fails and %s: %s", self._destination, consequence, error)
 
-    def _is_tried_again(self, error: DeliveryError) -> str:
+    def _tried_again(self, error: DeliveryError) -> str:
+        """How long, in the words of the log."""
         if error.status == retry.RATE_LIMIT:
             return f"is tried again, for up to {self._options.max_rate_limit_duration:g} s"
         return f"is tried again, up to {self._options.max_retries} times"
